@@ -1,0 +1,20 @@
+#include "pipeline/global_table.h"
+
+namespace pipeline {
+
+void GlobalTableBase::Attach(std::shared_ptr<const state::TaskReader> reader) {
+  const std::lock_guard lock(mutex_);
+  reader_ = std::move(reader);
+}
+
+base::Result<std::optional<std::string>> GlobalTableBase::GetBytes(std::string_view key) const {
+  std::shared_ptr<const state::TaskReader> reader;
+  {
+    const std::lock_guard lock(mutex_);
+    reader = reader_;
+  }
+  if (reader == nullptr) return std::optional<std::string>();
+  return reader->Snapshot()->Store(kStore).Get(key);
+}
+
+}  // namespace pipeline

@@ -1,0 +1,27 @@
+#include "pipeline/store_registry.h"
+
+namespace pipeline {
+
+void StoreRegistry::Publish(std::string_view store, base::Partition partition,
+                            std::shared_ptr<const state::TaskReader> reader) {
+  const std::lock_guard lock(mutex_);
+  stores_[{std::string(store), partition}] = {StoreLookup::Where::kHere, std::move(reader)};
+}
+
+void StoreRegistry::PublishRestoring(std::string_view store, base::Partition partition) {
+  const std::lock_guard lock(mutex_);
+  stores_[{std::string(store), partition}] = {StoreLookup::Where::kRestoring, nullptr};
+}
+
+void StoreRegistry::Unpublish(std::string_view store, base::Partition partition) {
+  const std::lock_guard lock(mutex_);
+  stores_.erase({std::string(store), partition});
+}
+
+StoreLookup StoreRegistry::Find(std::string_view store, base::Partition partition) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = stores_.find({std::string(store), partition});
+  return it == stores_.end() ? StoreLookup{} : it->second;
+}
+
+}  // namespace pipeline

@@ -1,0 +1,151 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/status.h"
+#include "state/key_value_store.h"
+
+namespace state {
+
+/// One store of a task.
+struct StoreSpec {
+  std::string name;
+  /// False: a local index, written in the same batch as the other rows but absent from the
+  /// changelog; whoever declares it rebuilds it after a restore.
+  bool changelog = true;
+};
+
+using base::Positions;
+
+/// Memory that all tasks of a process share: RocksDB's block cache and write buffers.
+class SharedMemory {
+ public:
+  /// Sizes in bytes; the write buffers are charged to the cache.
+  SharedMemory(size_t block_cache_bytes, size_t write_buffer_bytes);
+  ~SharedMemory();
+
+  /// Bytes of the block cache in use.
+  size_t BlockCacheBytes() const;
+
+  struct Impl;
+  const Impl& impl() const { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Figures of one task's RocksDB, for metrics.
+struct DatabaseFigures {
+  uint64_t estimated_keys = 0;
+  uint64_t live_sst_bytes = 0;
+  uint64_t memtable_bytes = 0;
+};
+
+/// What other threads read of one task: committed rows of all its stores.
+///
+/// Keeps the database open while it lives, so hold it for a request, not for longer.
+/// Threads: any.
+class TaskReader {
+ public:
+  virtual ~TaskReader() = default;
+
+  /// One moment in the task's life: every store read through it shows the same commit.
+  class View {
+   public:
+    virtual ~View() = default;
+    /// REQUIRES: the task has a store of that name. The store lives as long as the view.
+    virtual const ReadableStore& Store(std::string_view name) const = 0;
+  };
+  virtual std::unique_ptr<View> Snapshot() const = 0;
+
+  virtual DatabaseFigures Figures() const = 0;
+};
+
+/// One row read back from a changelog. A nullopt value is a tombstone.
+struct RestoredRow {
+  std::string_view key;
+  std::optional<std::string_view> value;
+};
+
+/// The state of one task: one RocksDB, a column family a store, and beside the rows the positions
+/// that belong to them.
+///
+/// Rows and positions are written in one WriteBatch, never apart. RocksDB's write-ahead log is on
+/// and not synced: after a machine crash rows and positions fall back together, and the changelog
+/// brings them forward again.
+///
+/// Threads: the stream thread that owns the task; MakeReader()'s result goes to others.
+class TaskState {
+ public:
+  struct Options {
+    std::filesystem::path directory;
+    std::vector<StoreSpec> stores;
+    /// Borrowed; outlives the TaskState and its readers.
+    SharedMemory* memory = nullptr;
+  };
+
+  /// Opens or creates the directory.
+  /// Errors: Unavailable when it is locked (a reader in this process still holds it, or another
+  /// process does); Corruption when the database cannot be opened or has an unknown format.
+  static base::Result<std::unique_ptr<TaskState>> Open(const Options& options);
+
+  /// Deletes the directory with all its rows. REQUIRES: not open.
+  static base::Status Destroy(const std::filesystem::path& directory);
+
+  virtual ~TaskState() = default;
+
+  /// REQUIRES: declared in Options::stores.
+  virtual KeyValueStore& Store(std::string_view name) = 0;
+
+  /// Writes after this belong to one record, until the next BeginRecord().
+  virtual void BeginRecord() = 0;
+  /// Takes back the writes since BeginRecord(), so that a refused record leaves nothing behind.
+  virtual void RollbackRecord() = 0;
+
+  /// Bytes of keys and values that wait for Commit().
+  virtual size_t pending_bytes() const = 0;
+  virtual bool has_pending() const = 0;
+
+  /// Visits the pending writes of stores with a changelog, by store in order of declaration and
+  /// ascending key; a nullopt value is a delete. The first error ends the visit and is returned.
+  using PendingVisitor = std::function<base::Status(
+      std::string_view store, std::string_view key, std::optional<std::string_view> value)>;
+  virtual base::Status VisitPending(const PendingVisitor& visitor) const = 0;
+
+  /// Writes the pending rows and `positions` in one batch; the positions replace those of the same
+  /// topic and partition, others stay. Afterwards nothing is pending.
+  /// Errors: Fatal when RocksDB cannot write (disk full, I/O error).
+  virtual base::Status Commit(const Positions& positions) = 0;
+
+  /// Forgets the pending writes.
+  virtual void DropPending() = 0;
+
+  /// Writes rows read from the changelog of `store`, in order, and the position behind them, in
+  /// one batch. REQUIRES: nothing is pending.
+  virtual base::Status ApplyRestored(std::string_view store, std::span<const RestoredRow> rows,
+                                     const base::TopicPartition& changelog,
+                                     base::Offset position) = 0;
+
+  /// The stored position of one topic partition, as of the last Commit()/ApplyRestored().
+  virtual std::optional<base::Offset> Position(const base::TopicPartition& tp) const = 0;
+  virtual Positions AllPositions() const = 0;
+
+  /// A small named value beside the rows (cluster id, last-seen stamp), written at once.
+  virtual base::Status PutNote(std::string_view name, std::string_view value) = 0;
+  virtual std::optional<std::string> Note(std::string_view name) const = 0;
+
+  /// A reader of committed rows; shares the database with this object.
+  virtual std::shared_ptr<const TaskReader> MakeReader() const = 0;
+};
+
+}  // namespace state
