@@ -47,7 +47,8 @@ std::string CutOff(EventDraft draft, RandomSource& random) {
 
 std::string TrailingGarbage(EventDraft draft, RandomSource& random) {
   static constexpr std::string_view kTails[] = {"}", " x", ",", "{}", "\"\""};
-  return WriteEventLine(draft, random) + Pick(kTails, random);
+  const std::string line = WriteEventLine(draft, random);  // its own statement: order of draws
+  return line + Pick(kTails, random);
 }
 
 std::string BrokenUnknownField(EventDraft draft, RandomSource& random) {
