@@ -1,0 +1,203 @@
+#include "state/rocksdb_database.h"
+
+#include <rocksdb/convenience.h>
+#include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+namespace state {
+namespace {
+
+constexpr size_t kMemtableBytes = size_t{32} << 20;
+constexpr int kMemtablesMax = 3;
+constexpr uint64_t kWalBytesMax = uint64_t{96} << 20;
+constexpr int kBackgroundJobsMax = 2;
+constexpr int kOpenFilesMax = 256;
+constexpr size_t kInfoLogBytesMax = size_t{1} << 20;
+constexpr size_t kInfoLogFilesMax = 2;
+constexpr double kBloomBitsPerKey = 10;
+constexpr double kMemtableBloomRatio = 0.02;
+constexpr size_t kBlockBytes = size_t{8} << 10;
+
+rocksdb::CompressionType FastCompression() {
+  const auto supported = rocksdb::GetSupportedCompressions();
+  const bool lz4 =
+      std::find(supported.begin(), supported.end(), rocksdb::kLZ4Compression) != supported.end();
+  return lz4 ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
+}
+
+rocksdb::DBOptions DatabaseOptions(const SharedMemory::Impl& memory) {
+  rocksdb::DBOptions options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.write_buffer_manager = memory.write_buffers;
+  options.max_background_jobs = kBackgroundJobsMax;
+  options.max_open_files = kOpenFilesMax;
+  options.max_total_wal_size = kWalBytesMax;
+  options.max_log_file_size = kInfoLogBytesMax;
+  options.keep_log_file_num = kInfoLogFilesMax;
+  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  options.skip_stats_update_on_db_open = true;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions FamilyOptions(const SharedMemory::Impl& memory) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = memory.block_cache;
+  table.block_size = kBlockBytes;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+
+  rocksdb::ColumnFamilyOptions options;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  options.compression = FastCompression();
+  options.write_buffer_size = kMemtableBytes;
+  options.max_write_buffer_number = kMemtablesMax;
+  // Looking for a key that is not there is the common case of a new row.
+  options.memtable_prefix_bloom_size_ratio = kMemtableBloomRatio;
+  options.memtable_whole_key_filtering = true;
+  return options;
+}
+
+/// RocksDB gives a lock that is held no code of its own, only these words.
+bool IsLocked(const rocksdb::Status& status) {
+  const std::string text = status.ToString();
+  return text.find("While lock file") != std::string::npos ||
+         text.find("lock hold by current process") != std::string::npos;
+}
+
+}  // namespace
+
+base::Status ToStatus(const rocksdb::Status& status, std::string_view what) {
+  if (status.ok()) return base::Status::Ok();
+  std::string message(what);
+  message.append(": ").append(status.ToString());
+  if (IsLocked(status) || status.IsBusy() || status.IsTryAgain() || status.IsTimedOut()) {
+    return base::Status::Unavailable(std::move(message));
+  }
+  // A path that is missing inside a database is a lost file; an option or a format that this
+  // build does not know makes the rows unreadable all the same.
+  if (status.IsCorruption() || status.IsPathNotFound() || status.IsNotFound() ||
+      status.IsInvalidArgument() || status.IsNotSupported()) {
+    return base::Status::Corruption(std::move(message));
+  }
+  return base::Status::Fatal(std::move(message));
+}
+
+SharedMemory::SharedMemory(size_t block_cache_bytes, size_t write_buffer_bytes)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->block_cache = rocksdb::NewLRUCache(block_cache_bytes);
+  impl_->write_buffers =
+      std::make_shared<rocksdb::WriteBufferManager>(write_buffer_bytes, impl_->block_cache);
+}
+
+SharedMemory::~SharedMemory() = default;
+
+size_t SharedMemory::BlockCacheBytes() const { return impl_->block_cache->GetUsage(); }
+
+Database::Database(const TaskState::Options& options)
+    : directory_(options.directory), stores_(options.stores) {}
+
+base::Result<std::shared_ptr<Database>> Database::Open(const TaskState::Options& options) {
+  CHECK(options.memory != nullptr, "TaskState::Options::memory is not set");
+  const std::string path = options.directory.string();
+  const std::string what = "opening " + path;
+
+  std::error_code error;
+  std::filesystem::create_directories(options.directory, error);
+  if (error) return base::Status::Fatal(what + ": " + error.message());
+
+  const SharedMemory::Impl& memory = options.memory->impl();
+  const rocksdb::DBOptions database_options = DatabaseOptions(memory);
+  std::vector<std::string> names = {rocksdb::kDefaultColumnFamilyName};
+  if (std::filesystem::exists(options.directory / "CURRENT", error)) {
+    names.clear();
+    const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(database_options, path, &names);
+    if (!listed.ok()) return ToStatus(listed, what);
+  }
+  for (const StoreSpec& store : options.stores) {
+    CHECK(!store.name.empty() && store.name != rocksdb::kDefaultColumnFamilyName,
+          "not a name for a store");
+    if (std::find(names.begin(), names.end(), store.name) == names.end()) {
+      names.push_back(store.name);
+    }
+  }
+
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  descriptors.reserve(names.size());
+  const rocksdb::ColumnFamilyOptions family_options = FamilyOptions(memory);
+  for (const std::string& name : names) descriptors.emplace_back(name, family_options);
+
+  std::shared_ptr<Database> database(new Database(options));
+  rocksdb::DB* opened = nullptr;
+  const rocksdb::Status status =
+      rocksdb::DB::Open(database_options, path, descriptors, &database->handles_, &opened);
+  if (!status.ok()) return ToStatus(status, what);
+  database->db_.reset(opened);
+
+  const auto find = [&](const std::string& name) {
+    const auto at = std::find(names.begin(), names.end(), name);
+    return database->handles_[static_cast<size_t>(at - names.begin())];
+  };
+  database->meta_ = find(rocksdb::kDefaultColumnFamilyName);
+  for (const StoreSpec& store : options.stores) {
+    database->families_.push_back(find(store.name));
+  }
+  return database;
+}
+
+Database::~Database() {
+  if (db_ == nullptr) return;
+  for (rocksdb::ColumnFamilyHandle* handle : handles_) {
+    db_->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
+  }
+  db_->Close().PermitUncheckedError();
+}
+
+size_t Database::IndexOf(std::string_view store) const {
+  const auto at = std::find_if(stores_.begin(), stores_.end(),
+                               [&](const StoreSpec& spec) { return spec.name == store; });
+  CHECK(at != stores_.end(), "no such store in this task: " + std::string(store));
+  return static_cast<size_t>(at - stores_.begin());
+}
+
+DatabaseFigures Database::Figures() const {
+  DatabaseFigures figures;
+  for (rocksdb::ColumnFamilyHandle* family : families_) {
+    uint64_t keys = 0;
+    if (db_->GetIntProperty(family, rocksdb::DB::Properties::kEstimateNumKeys, &keys)) {
+      figures.estimated_keys += keys;
+    }
+  }
+  db_->GetAggregatedIntProperty(rocksdb::DB::Properties::kLiveSstFilesSize,
+                                &figures.live_sst_bytes);
+  db_->GetAggregatedIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables,
+                                &figures.memtable_bytes);
+  return figures;
+}
+
+base::Status DestroyDatabase(const std::filesystem::path& directory) {
+  const std::string what = "deleting " + directory.string();
+  std::error_code error;
+  if (!std::filesystem::exists(directory, error)) {
+    return error ? base::Status::Fatal(what + ": " + error.message()) : base::Status::Ok();
+  }
+  // RocksDB's own lock, held meanwhile, shows that nobody has it open.
+  rocksdb::Env* const env = rocksdb::Env::Default();
+  rocksdb::FileLock* lock = nullptr;
+  const rocksdb::Status locked = env->LockFile((directory / "LOCK").string(), &lock);
+  if (!locked.ok()) return ToStatus(locked, what);
+  std::filesystem::remove_all(directory, error);
+  env->UnlockFile(lock).PermitUncheckedError();
+  if (error) return base::Status::Fatal(what + ": " + error.message());
+  return base::Status::Ok();
+}
+
+}  // namespace state

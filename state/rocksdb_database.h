@@ -1,0 +1,69 @@
+#pragma once
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/status.h>
+#include <rocksdb/write_buffer_manager.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "state/task_state.h"
+
+namespace state {
+
+struct SharedMemory::Impl {
+  std::shared_ptr<rocksdb::Cache> block_cache;
+  std::shared_ptr<rocksdb::WriteBufferManager> write_buffers;
+};
+
+inline rocksdb::Slice ToSlice(std::string_view text) { return {text.data(), text.size()}; }
+inline std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+/// What RocksDB says, as the reaction it asks for; `what` goes before the message.
+base::Status ToStatus(const rocksdb::Status& status, std::string_view what);
+
+/// An open RocksDB with its column families. Shared by a TaskState and its readers; the last one
+/// closes it.
+class Database {
+ public:
+  /// As TaskState::Open().
+  static base::Result<std::shared_ptr<Database>> Open(const TaskState::Options& options);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  rocksdb::DB& db() const { return *db_; }
+  const std::filesystem::path& directory() const { return directory_; }
+
+  /// The family beside the stores: format, positions, notes.
+  rocksdb::ColumnFamilyHandle* meta() const { return meta_; }
+
+  const std::vector<StoreSpec>& stores() const { return stores_; }
+  /// The family of stores()[index].
+  rocksdb::ColumnFamilyHandle* family(size_t index) const { return families_[index]; }
+  /// The index of a store in stores(). REQUIRES: it was declared.
+  size_t IndexOf(std::string_view store) const;
+
+  DatabaseFigures Figures() const;
+
+ private:
+  explicit Database(const TaskState::Options& options);
+
+  const std::filesystem::path directory_;
+  const std::vector<StoreSpec> stores_;
+  std::unique_ptr<rocksdb::DB> db_;
+  /// All that are open, stores that are no longer declared among them.
+  std::vector<rocksdb::ColumnFamilyHandle*> handles_;
+  std::vector<rocksdb::ColumnFamilyHandle*> families_;
+  rocksdb::ColumnFamilyHandle* meta_ = nullptr;
+};
+
+/// Deletes a database's directory; the body of TaskState::Destroy().
+base::Status DestroyDatabase(const std::filesystem::path& directory);
+
+}  // namespace state

@@ -1,0 +1,323 @@
+#include <rocksdb/db.h>
+#include <rocksdb/write_batch.h>
+
+#include <charconv>
+#include <deque>
+#include <iterator>
+#include <utility>
+
+#include "base/check.h"
+#include "state/key_encoding.h"
+#include "state/pending_writes.h"
+#include "state/rocksdb_database.h"
+#include "state/rocksdb_reader.h"
+#include "state/task_state.h"
+
+namespace state {
+namespace {
+
+// The meta family; docs/formats.md describes the bytes.
+constexpr std::string_view kFormatKey = "f";
+constexpr std::string_view kFormatVersion = "1";
+constexpr char kPositionTag = 'p';
+constexpr char kNoteTag = 'n';
+
+std::string PositionKey(const base::TopicPartition& tp) {
+  std::string key(1, kPositionTag);
+  AppendString(key, tp.topic);
+  AppendInt64(key, tp.partition.value);
+  return key;
+}
+
+std::string NoteKey(std::string_view name) {
+  std::string key(1, kNoteTag);
+  key.append(name);
+  return key;
+}
+
+std::string PositionValue(base::Offset position) {
+  std::string value;
+  AppendInt64(value, position.value);
+  return value;
+}
+
+/// One store as its task sees it: pending writes over committed rows.
+class RocksdbStore final : public KeyValueStore {
+ public:
+  RocksdbStore(const Database& database, size_t index) : database_(database), index_(index) {}
+
+  base::Result<std::optional<std::string>> Get(std::string_view key) const override {
+    if (const PendingWrites::Value* pending = pending_.Find(key)) return *pending;
+    return GetCommitted(database_, index_, nullptr, key);
+  }
+
+  base::Status Scan(std::string_view begin, std::string_view end,
+                    const RowVisitor& visitor) const override {
+    if (!end.empty() && begin >= end) return base::Status::Ok();
+    const auto [first, last] = pending_.Range(begin, end);
+    CommittedRows committed(database_, index_, nullptr, begin, end);
+    rocksdb::Iterator& row = committed.iterator();
+    row.SeekToFirst();
+    return Merge(
+        first, last, committed, [&] { row.Next(); },
+        [](std::string_view a, std::string_view b) { return a.compare(b); }, visitor);
+  }
+
+  base::Status ScanReverse(std::string_view begin, std::string_view end,
+                           const RowVisitor& visitor) const override {
+    if (!end.empty() && begin >= end) return base::Status::Ok();
+    const auto [first, last] = pending_.Range(begin, end);
+    CommittedRows committed(database_, index_, nullptr, begin, end);
+    rocksdb::Iterator& row = committed.iterator();
+    row.SeekToLast();
+    return Merge(
+        std::make_reverse_iterator(last), std::make_reverse_iterator(first), committed,
+        [&] { row.Prev(); }, [](std::string_view a, std::string_view b) { return b.compare(a); },
+        visitor);
+  }
+
+  void Put(std::string_view key, std::string value) override {
+    CHECK(key.size() <= kKeyBytesMax, "a key is too long for store " + name());
+    CHECK(value.size() <= kValueBytesMax, "a value is too long for store " + name());
+    CHECK(scans_ == 0, "a visitor wrote to the store it visits: " + name());
+    pending_.Write(key, std::move(value));
+  }
+
+  void Delete(std::string_view key) override {
+    CHECK(key.size() <= kKeyBytesMax, "a key is too long for store " + name());
+    CHECK(scans_ == 0, "a visitor wrote to the store it visits: " + name());
+    pending_.Write(key, std::nullopt);
+  }
+
+  PendingWrites& pending() { return pending_; }
+  const PendingWrites& pending() const { return pending_; }
+  const std::string& name() const { return database_.stores()[index_].name; }
+  bool changelog() const { return database_.stores()[index_].changelog; }
+  rocksdb::ColumnFamilyHandle* family() const { return database_.family(index_); }
+
+ private:
+  /// Walks both in one order; a pending write hides the committed row under the same key.
+  template <typename PendingIterator, typename Advance, typename Compare>
+  base::Status Merge(PendingIterator pending, PendingIterator pending_end, CommittedRows& committed,
+                     Advance advance, Compare compare, const RowVisitor& visitor) const {
+    ++scans_;
+    rocksdb::Iterator& row = committed.iterator();
+    bool more = true;
+    while (more && (row.Valid() || pending != pending_end)) {
+      int order = 0;
+      if (!row.Valid()) {
+        if (!row.status().ok()) break;
+        order = -1;
+      } else if (pending == pending_end) {
+        order = 1;
+      } else {
+        order = compare(pending->first, ToView(row.key()));
+      }
+      if (order > 0) {
+        more = visitor(ToView(row.key()), ToView(row.value()));
+        advance();
+        continue;
+      }
+      if (order == 0) advance();
+      if (pending->second) more = visitor(pending->first, *pending->second);
+      ++pending;
+    }
+    --scans_;
+    return committed.status();
+  }
+
+  const Database& database_;
+  const size_t index_;
+  PendingWrites pending_;
+  mutable int scans_ = 0;
+};
+
+class RocksdbTaskState final : public TaskState {
+ public:
+  explicit RocksdbTaskState(std::shared_ptr<Database> database) : database_(std::move(database)) {
+    for (size_t i = 0; i < database_->stores().size(); ++i) stores_.emplace_back(*database_, i);
+  }
+
+  /// Reads positions and notes; marks a new database with the format.
+  base::Status LoadMeta();
+
+  KeyValueStore& Store(std::string_view name) override { return stores_[database_->IndexOf(name)]; }
+
+  void BeginRecord() override {
+    for (RocksdbStore& store : stores_) store.pending().BeginRecord();
+  }
+  void RollbackRecord() override {
+    for (RocksdbStore& store : stores_) store.pending().RollbackRecord();
+  }
+
+  size_t pending_bytes() const override {
+    size_t bytes = 0;
+    for (const RocksdbStore& store : stores_) bytes += store.pending().bytes();
+    return bytes;
+  }
+  bool has_pending() const override {
+    for (const RocksdbStore& store : stores_) {
+      if (!store.pending().empty()) return true;
+    }
+    return false;
+  }
+
+  base::Status VisitPending(const PendingVisitor& visitor) const override;
+  base::Status Commit(const Positions& positions) override;
+  void DropPending() override {
+    for (RocksdbStore& store : stores_) store.pending().Clear();
+  }
+  base::Status ApplyRestored(std::string_view store, std::span<const RestoredRow> rows,
+                             const base::TopicPartition& changelog, base::Offset position) override;
+
+  std::optional<base::Offset> Position(const base::TopicPartition& tp) const override {
+    const auto it = positions_.find(tp);
+    if (it == positions_.end()) return std::nullopt;
+    return it->second;
+  }
+  Positions AllPositions() const override { return positions_; }
+
+  base::Status PutNote(std::string_view name, std::string_view value) override;
+  std::optional<std::string> Note(std::string_view name) const override {
+    const auto it = notes_.find(name);
+    if (it == notes_.end()) return std::nullopt;
+    return it->second;
+  }
+
+  std::shared_ptr<const TaskReader> MakeReader() const override {
+    return MakeRocksdbReader(database_);
+  }
+
+ private:
+  base::Status LoadMetaRow(std::string_view key, std::string_view value);
+  base::Status Write(rocksdb::WriteBatch& batch) {
+    return ToStatus(database_->db().Write(rocksdb::WriteOptions(), &batch),
+                    "writing to " + database_->directory().string());
+  }
+
+  const std::shared_ptr<Database> database_;
+  std::deque<RocksdbStore> stores_;
+  Positions positions_;
+  std::map<std::string, std::string, std::less<>> notes_;
+};
+
+base::Status RocksdbTaskState::LoadMeta() {
+  std::unique_ptr<rocksdb::Iterator> row(
+      database_->db().NewIterator(rocksdb::ReadOptions(), database_->meta()));
+  std::optional<std::string> format;
+  bool empty = true;
+  for (row->SeekToFirst(); row->Valid(); row->Next()) {
+    empty = false;
+    if (ToView(row->key()) == kFormatKey) {
+      format = row->value().ToString();
+    } else {
+      RETURN_IF_ERROR(LoadMetaRow(ToView(row->key()), ToView(row->value())));
+    }
+  }
+  const std::string what = "opening " + database_->directory().string();
+  if (!row->status().ok()) return ToStatus(row->status(), what);
+  if (format == kFormatVersion) return base::Status::Ok();
+  if (!empty) {
+    return base::Status::Corruption(what + ": format " + format.value_or("(none)") +
+                                    " is not known here, only " + std::string(kFormatVersion));
+  }
+  rocksdb::WriteBatch batch;
+  batch.Put(database_->meta(), ToSlice(kFormatKey), ToSlice(kFormatVersion));
+  return Write(batch);
+}
+
+base::Status RocksdbTaskState::LoadMetaRow(std::string_view key, std::string_view value) {
+  const char tag = key.empty() ? '\0' : key.front();
+  std::string_view rest = key.substr(key.empty() ? 0 : 1);
+  if (tag == kNoteTag) {
+    notes_.emplace(rest, value);
+    return base::Status::Ok();
+  }
+  base::TopicPartition tp;
+  int64_t partition = 0;
+  base::Offset position;
+  if (tag == kPositionTag && TakeString(rest, tp.topic) && TakeInt64(rest, partition) &&
+      rest.empty() && TakeInt64(value, position.value) && value.empty()) {
+    tp.partition.value = static_cast<int32_t>(partition);
+    positions_[std::move(tp)] = position;
+    return base::Status::Ok();
+  }
+  return base::Status::Corruption("opening " + database_->directory().string() +
+                                  ": a row beside the stores cannot be read");
+}
+
+base::Status RocksdbTaskState::VisitPending(const PendingVisitor& visitor) const {
+  for (const RocksdbStore& store : stores_) {
+    if (!store.changelog()) continue;
+    for (const auto& [key, value] : store.pending()) {
+      RETURN_IF_ERROR(visitor(store.name(), key, value));
+    }
+  }
+  return base::Status::Ok();
+}
+
+base::Status RocksdbTaskState::Commit(const Positions& positions) {
+  rocksdb::WriteBatch batch;
+  for (const RocksdbStore& store : stores_) {
+    for (const auto& [key, value] : store.pending()) {
+      if (value) {
+        batch.Put(store.family(), ToSlice(key), ToSlice(*value));
+      } else {
+        batch.Delete(store.family(), ToSlice(key));
+      }
+    }
+  }
+  for (const auto& [tp, position] : positions) {
+    if (Position(tp) == position) continue;
+    batch.Put(database_->meta(), PositionKey(tp), PositionValue(position));
+  }
+  if (batch.Count() > 0) RETURN_IF_ERROR(Write(batch));
+  for (const auto& [tp, position] : positions) positions_[tp] = position;
+  DropPending();
+  return base::Status::Ok();
+}
+
+base::Status RocksdbTaskState::ApplyRestored(std::string_view store,
+                                             std::span<const RestoredRow> rows,
+                                             const base::TopicPartition& changelog,
+                                             base::Offset position) {
+  CHECK(!has_pending(), "restored rows beside pending writes");
+  const RocksdbStore& target = stores_[database_->IndexOf(store)];
+  CHECK(target.changelog(), "restored rows of a store without a changelog: " + target.name());
+  rocksdb::WriteBatch batch;
+  for (const RestoredRow& row : rows) {
+    if (row.value) {
+      batch.Put(target.family(), ToSlice(row.key), ToSlice(*row.value));
+    } else {
+      batch.Delete(target.family(), ToSlice(row.key));
+    }
+  }
+  batch.Put(database_->meta(), PositionKey(changelog), PositionValue(position));
+  RETURN_IF_ERROR(Write(batch));
+  positions_[changelog] = position;
+  return base::Status::Ok();
+}
+
+base::Status RocksdbTaskState::PutNote(std::string_view name, std::string_view value) {
+  rocksdb::WriteBatch batch;
+  batch.Put(database_->meta(), NoteKey(name), ToSlice(value));
+  RETURN_IF_ERROR(Write(batch));
+  notes_[std::string(name)] = std::string(value);
+  return base::Status::Ok();
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<TaskState>> TaskState::Open(const Options& options) {
+  base::Result<std::shared_ptr<Database>> database = Database::Open(options);
+  if (!database.ok()) return database.status();
+  auto state = std::make_unique<RocksdbTaskState>(std::move(database).value());
+  RETURN_IF_ERROR(state->LoadMeta());
+  return std::unique_ptr<TaskState>(std::move(state));
+}
+
+base::Status TaskState::Destroy(const std::filesystem::path& directory) {
+  return DestroyDatabase(directory);
+}
+
+}  // namespace state
