@@ -28,11 +28,12 @@ step() {
       printf '%s:   %3d s  %s\n' "$HERALD_SELF" "$((SECONDS - started))" \
         "$(tail -n 1 "$log" 2>/dev/null | tr -d '\r' | cut -c1-90)" >&2
     done
-  ) &
+  ) 9>&- &
   ticker=$!
   # In the foreground, so that an interrupt from the keyboard reaches the command; in a subshell, so
-  # that its `cd` and `exit` stay its own.
-  ("$@") >>"$log" 2>&1 </dev/null || code=$?
+  # that its `cd` and `exit` stay its own. Descriptor 9 is a caller's lock: what outlives the step by a
+  # moment must not hold it.
+  ("$@") >>"$log" 2>&1 </dev/null 9>&- || code=$?
   kill "$ticker" 2>/dev/null || true
   wait "$ticker" 2>/dev/null || true
   if [[ $code -ne 0 ]]; then
