@@ -1,0 +1,32 @@
+#include "pipeline/dead_letter.h"
+
+namespace pipeline {
+
+std::string_view ReasonCode(std::string_view message) {
+  const size_t colon = message.find(": ");
+  constexpr size_t kCodeBytesMax = 40;
+  if (colon == std::string_view::npos || colon == 0 || colon > kCodeBytesMax) return "other";
+  const std::string_view code = message.substr(0, colon);
+  for (const char c : code) {
+    if ((c < 'a' || c > 'z') && c != '-') return "other";
+  }
+  return code;
+}
+
+Headers DeadLetterHeaders(const RawRecord& record, std::string_view stage,
+                          const base::Status& why) {
+  Headers headers = {
+      {"reason", why.message()},
+      {"stage", std::string(stage)},
+      {"topic", std::string(record.metadata.topic)},
+      {"partition", std::to_string(record.metadata.partition.value)},
+      {"offset", std::to_string(record.metadata.offset.value)},
+      {"timestamp", std::to_string(record.metadata.timestamp_ms)},
+  };
+  if (record.value.has_value() && record.value->size() > kDeadLetterValueBytesMax) {
+    headers.emplace_back("truncated", std::to_string(record.value->size()));
+  }
+  return headers;
+}
+
+}  // namespace pipeline

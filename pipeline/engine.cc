@@ -1,0 +1,339 @@
+#include "pipeline/engine.h"
+
+#include <charconv>
+#include <random>
+#include <utility>
+
+#include "base/check.h"
+#include "base/log.h"
+
+namespace pipeline {
+namespace {
+
+constexpr milliseconds kRetryWait{500};
+constexpr std::string_view kInstanceIdName = "instance-id";
+constexpr std::string_view kClusterIdName = "cluster-id";
+constexpr std::string_view kSlotsName = "slots-used";
+constexpr std::string_view kTopicIdName = "topic-id:";
+// Slots remembered that nothing uses any more; more than this many were never started.
+constexpr int kSlotsMax = 1024;
+
+std::string RandomInstanceId() {
+  static constexpr char kLetters[] = "0123456789abcdefghijkmnpqrstuvwxyz";
+  std::random_device random;
+  std::string id = "i-";
+  for (int i = 0; i < 10; ++i) id.push_back(kLetters[random() % (sizeof(kLetters) - 1)]);
+  return id;
+}
+
+}  // namespace
+
+Engine::Engine(const Topology& topology, EngineConfig config, std::vector<TopicSpec> topics,
+               int32_t default_partitions, KafkaClients& clients, const base::Clock& clock,
+               base::Metrics& metrics)
+    : config_(std::move(config)),
+      topics_(std::move(topics)),
+      default_partitions_(default_partitions),
+      memory_(config_.block_cache_bytes, config_.write_buffer_bytes),
+      topology_(topology),
+      clients_(clients),
+      clock_(clock),
+      metrics_(metrics) {}
+
+Engine::~Engine() { Stop(); }
+
+base::Status Engine::Start(const std::atomic<bool>& interrupted) {
+  auto directory = StateDirectory::Open(config_.state_directory);
+  if (!directory.ok()) return directory.status();
+  directory_.emplace(std::move(*directory));
+  instance_id_ = config_.instance_id;
+  if (instance_id_.empty()) instance_id_ = directory_->Get(std::string(kInstanceIdName));
+  if (instance_id_.empty()) instance_id_ = RandomInstanceId();
+  RETURN_IF_ERROR(directory_->Set(std::string(kInstanceIdName), instance_id_));
+  // Without changelogs nothing could bring rows back in step with the topics: start empty.
+  if (!config_.changelogs) RETURN_IF_ERROR(directory_->Clear());
+
+  RETURN_IF_ERROR(ReachCluster(interrupted));
+  RETURN_IF_ERROR(CheckIdentity());
+  RETURN_IF_ERROR(SetUpTopics(interrupted));
+  shared_.emplace(EngineShared{topology_, config_, clients_, clock_, metrics_, *directory_, memory_,
+                               stores_, tasks_, {}});
+  std::vector<std::string> names;
+  for (const auto& [name, id] : topic_ids_) names.push_back(name);
+  auto described = clients_.admin().DescribeTopics(names, config_.request_timeout);
+  if (!described.ok()) return described.status();
+  for (const auto& [name, topic] : *described) {
+    shared_->partition_counts[name] = topic.partitions;
+  }
+  RETURN_IF_ERROR(RetireUnusedSlots());
+
+  threads_ready_.assign(static_cast<size_t>(config_.threads), false);
+  threads_.emplace_back([this](const std::stop_token& stop) { RunGlobalTables(stop); });
+  threads_.emplace_back([this](const std::stop_token& stop) { RunMonitor(stop); });
+  for (int slot = 0; slot < config_.threads; ++slot) {
+    threads_.emplace_back([this, slot](const std::stop_token& stop) { RunStreamThread(stop, slot); });
+  }
+  return base::Status::Ok();
+}
+
+base::Status Engine::ReachCluster(const std::atomic<bool>& interrupted) {
+  const std::chrono::nanoseconds deadline = clock_.Monotonic() + config_.broker_timeout;
+  std::string last;
+  while (!interrupted) {
+    const auto left =
+        std::chrono::duration_cast<milliseconds>(deadline - clock_.Monotonic());
+    if (left.count() <= 0) {
+      return base::Status::Fatal("no broker answered within " +
+                                 std::to_string(config_.broker_timeout.count()) +
+                                 " ms (--broker-timeout-ms): " + last);
+    }
+    auto cluster = clients_.admin().ClusterId(std::min(left, milliseconds(2000)));
+    if (cluster.ok()) {
+      cluster_id_ = *cluster;
+      return base::Status::Ok();
+    }
+    if (cluster.status().code() == base::StatusCode::kFatal) return cluster.status();
+    if (last.empty()) {
+      base::LogWarn("no broker answers yet, trying on", {{"why", cluster.status().message()}});
+    }
+    last = cluster.status().message();
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, std::min(left, kRetryWait), [&] { return interrupted.load(); });
+  }
+  return base::Status::Fatal("interrupted");
+}
+
+base::Status Engine::CheckIdentity() {
+  const std::string known = directory_->Get(std::string(kClusterIdName));
+  if (!known.empty() && known != cluster_id_) {
+    if (!config_.accept_new_cluster) {
+      return base::Status::Fatal(
+          "state directory " + config_.state_directory.string() + " belongs to cluster " + known +
+          ", but the brokers are cluster " + cluster_id_ +
+          "; give another --state-dir, or --accept-new-cluster to move the old state aside");
+    }
+    RETURN_IF_ERROR(directory_->MoveAside());
+  }
+  return directory_->Set(std::string(kClusterIdName), cluster_id_);
+}
+
+base::Status Engine::SetUpTopics(const std::atomic<bool>& interrupted) {
+  const std::chrono::nanoseconds deadline = clock_.Monotonic() + config_.broker_timeout;
+  while (true) {
+    // The product's topics first: the changelogs' partition counts follow theirs.
+    auto described = EnsureTopics(clients_.admin(), topics_, default_partitions_,
+                                  config_.replication_factor, config_.request_timeout);
+    if (described.ok() && config_.changelogs) {
+      described = EnsureTopics(clients_.admin(), AllTopics(*described), default_partitions_,
+                               config_.replication_factor, config_.request_timeout);
+    }
+    if (described.ok()) {
+      for (const auto& [name, topic] : *described) topic_ids_[name] = topic.id;
+      return CheckChangelogs(*described);
+    }
+    if (described.status().code() != base::StatusCode::kUnavailable || interrupted ||
+        clock_.Monotonic() >= deadline) {
+      return base::Status::Fatal("topics are not as they must be: " +
+                                 described.status().message());
+    }
+    base::LogWarn("topics not set up yet, trying on", {{"why", described.status().message()}});
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, kRetryWait, [&] { return interrupted.load(); });
+  }
+}
+
+std::vector<TopicSpec> Engine::AllTopics(
+    const std::map<std::string, TopicDescription>& described) const {
+  std::vector<TopicSpec> specs = topics_;
+  for (const StoreDescription& store : topology_.stores()) {
+    if (!store.options.changelog) continue;
+    TopicSpec spec;
+    spec.name = config_.topic_prefix + config_.application_id + "-" + store.name + "-changelog";
+    spec.cleanup_policy = "compact";
+    for (const std::string& topic : topology_.SourceTopics(store.subtopology)) {
+      spec.partitions = std::max(spec.partitions, described.at(topic).partitions);
+    }
+    spec.exact_partitions = true;
+    spec.config["delete.retention.ms"] =
+        std::to_string(config_.changelog_tombstone_retention.count());
+    specs.push_back(std::move(spec));
+  }
+  return specs;
+}
+
+base::Status Engine::CheckChangelogs(const std::map<std::string, TopicDescription>& described) {
+  if (!config_.changelogs) return base::Status::Ok();
+  for (const bool after_moving : {false, true}) {
+    std::string mismatch;
+    for (const StoreDescription& store : topology_.stores()) {
+      if (!store.options.changelog) continue;
+      const std::string name =
+          config_.topic_prefix + config_.application_id + "-" + store.name + "-changelog";
+      const std::string known = directory_->Get(std::string(kTopicIdName) + name);
+      const std::string& id = described.at(name).id;
+      if (!known.empty() && known != id) {
+        mismatch = "changelog " + name + " has topic id " + id +
+                   ", but the rows in state directory " + config_.state_directory.string() +
+                   " belong to topic id " + known;
+      }
+    }
+    if (mismatch.empty()) break;
+    if (!config_.accept_new_cluster || after_moving) {
+      return base::Status::Fatal(mismatch + "; give another --state-dir, or "
+                                            "--accept-new-cluster to move the old state aside");
+    }
+    RETURN_IF_ERROR(directory_->MoveAside());
+    RETURN_IF_ERROR(directory_->Set(std::string(kClusterIdName), cluster_id_));
+  }
+  for (const StoreDescription& store : topology_.stores()) {
+    if (!store.options.changelog) continue;
+    const std::string name =
+        config_.topic_prefix + config_.application_id + "-" + store.name + "-changelog";
+    RETURN_IF_ERROR(
+        directory_->Set(std::string(kTopicIdName) + name, described.at(name).id));
+  }
+  return base::Status::Ok();
+}
+
+base::Status Engine::RetireUnusedSlots() {
+  if (config_.guarantee != Guarantee::kExactlyOnce) return base::Status::Ok();
+  const std::string text = directory_->Get(std::string(kSlotsName));
+  int used = 0;
+  std::from_chars(text.data(), text.data() + text.size(), used);
+  used = std::min(used, kSlotsMax);
+  // A crash may have left a transaction open under an id that no thread takes up now; readers
+  // would wait for it until it times out.
+  for (int slot = config_.threads; slot < used; ++slot) {
+    auto producer = clients_.NewTransactionalProducer(
+        StreamThread::TransactionalId(config_, instance_id_, slot));
+    if (!producer.ok()) return producer.status();
+    const base::Status retired = (*producer)->InitTransactions(config_.broker_timeout);
+    if (!retired.ok()) {
+      return base::Status::Fatal("cannot finish the transactions of slot " + std::to_string(slot) +
+                                 ": " + retired.message());
+    }
+  }
+  // Written before the threads start: a slot is remembered before it is used.
+  return directory_->Set(std::string(kSlotsName), std::to_string(config_.threads));
+}
+
+void Engine::Stop() {
+  for (std::jthread& thread : threads_) thread.request_stop();
+  {
+    const std::lock_guard lock(mutex_);
+    changed_.notify_all();
+  }
+  threads_.clear();
+}
+
+base::Status Engine::WaitForFailure(std::chrono::milliseconds timeout) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, timeout, [this] { return !failure_.ok(); });
+  return failure_;
+}
+
+void Engine::Fail(const base::Status& why) {
+  const std::lock_guard lock(mutex_);
+  if (failure_.ok()) failure_ = why;
+  changed_.notify_all();
+}
+
+bool Engine::Pause(const std::stop_token& stop, std::chrono::milliseconds time) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, stop, time, [] { return false; });
+  return !stop.stop_requested();
+}
+
+EngineStatus Engine::Status() const {
+  EngineStatus status;
+  status.instance_id = instance_id_;
+  status.cluster_id = cluster_id_;
+  status.tasks = tasks_.Reports();
+  const std::lock_guard lock(mutex_);
+  status.lag = lag_;
+  if (!failure_.ok()) {
+    status.waiting_for = failure_.message();
+  } else if (!global_tables_ready_) {
+    status.waiting_for = "the global tables to be read";
+  } else {
+    for (size_t i = 0; i < threads_ready_.size(); ++i) {
+      if (!threads_ready_[i]) {
+        status.waiting_for = "thread " + std::to_string(i) + " to join the group and restore";
+      }
+    }
+    if (status.waiting_for.empty() && !lag_known_) status.waiting_for = "the lag to be measured";
+  }
+  status.ready = status.waiting_for.empty();
+  return status;
+}
+
+int32_t Engine::PartitionCount(std::string_view topic) const {
+  const auto it = shared_->partition_counts.find(topic);
+  CHECK(it != shared_->partition_counts.end(), "a topic that is none of the engine's");
+  return it->second;
+}
+
+void Engine::RunGlobalTables(const std::stop_token& stop) {
+  std::vector<std::unique_ptr<GlobalTableLoader>> loaders;
+  for (const auto& table : topology_.global_tables()) {
+    loaders.push_back(
+        std::make_unique<GlobalTableLoader>(*shared_, *table, topic_ids_[table->topic()]));
+  }
+  const auto step = [&](GlobalTableLoader& loader, bool open) {
+    const base::Status status = open ? loader.Open() : loader.RunOnce();
+    if (status.ok()) return true;
+    if (status.code() == base::StatusCode::kUnavailable) {
+      base::LogWarn("global table: the cluster did not answer", {{"why", status.message()}});
+    } else {
+      Fail(status.WithContext("global table"));
+    }
+    Pause(stop, kRetryWait);
+    return false;
+  };
+  for (auto& loader : loaders) {
+    while (!stop.stop_requested() && !step(*loader, true)) {
+    }
+  }
+  bool announced = false;
+  while (!stop.stop_requested()) {
+    bool caught_up = true;
+    for (auto& loader : loaders) {
+      step(*loader, false);
+      caught_up = caught_up && loader->caught_up();
+    }
+    if (caught_up && !announced) {
+      announced = true;
+      base::LogInfo("global tables read");
+      const std::lock_guard lock(mutex_);
+      global_tables_ready_ = true;
+      changed_.notify_all();
+    }
+    if (loaders.empty()) Pause(stop, kRetryWait);
+  }
+}
+
+void Engine::RunStreamThread(const std::stop_token& stop, int slot) {
+  {
+    // No event is processed before the tables are there to look things up in.
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, stop, [this] { return global_tables_ready_; });
+  }
+  if (stop.stop_requested()) return;
+  StreamThread thread(*shared_, instance_id_, slot);
+  while (!stop.stop_requested()) {
+    auto turn = thread.RunOnce();
+    if (!turn.ok()) {
+      Fail(turn.status());
+      return;
+    }
+    const bool ready = thread.Ready();
+    {
+      const std::lock_guard lock(mutex_);
+      threads_ready_[static_cast<size_t>(slot)] = ready;
+    }
+    if (*turn == Turn::kRetry) Pause(stop, kRetryWait);
+  }
+  thread.Stop();
+}
+
+}  // namespace pipeline

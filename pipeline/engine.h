@@ -1,0 +1,117 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "base/status.h"
+#include "pipeline/engine_config.h"
+#include "pipeline/engine_shared.h"
+#include "pipeline/global_table_loader.h"
+#include "pipeline/kafka_client.h"
+#include "pipeline/state_directory.h"
+#include "pipeline/stream_thread.h"
+#include "pipeline/topic_setup.h"
+#include "pipeline/topology.h"
+
+namespace pipeline {
+
+/// What /v1/status says of the engine.
+struct EngineStatus {
+  std::string instance_id;
+  std::string cluster_id;
+  bool ready = false;
+  /// Why not ready; empty when ready.
+  std::string waiting_for;
+  std::vector<TaskReport> tasks;
+  /// Records behind, by input: read_committed end minus committed position.
+  std::map<base::TopicPartition, int64_t> lag;
+};
+
+/// Runs a topology on a cluster: checks and makes the topics, keeps the global tables, runs the
+/// stream threads, watches the lag.
+///
+/// Threads: Start(), Stop() and the destructor from one thread; the rest from any.
+class Engine {
+ public:
+  /// `topics` are the product's own; the engine adds the changelogs. All arguments outlive it.
+  Engine(const Topology& topology, EngineConfig config, std::vector<TopicSpec> topics,
+         int32_t default_partitions, KafkaClients& clients, const base::Clock& clock,
+         base::Metrics& metrics);
+  /// As a crash when Stop() was not called.
+  ~Engine();
+
+  /// Reaches the cluster, checks the state directory against it, makes the topics, starts the
+  /// threads. Does not wait for restores; see Status().ready.
+  /// Errors: Fatal with what to do about it; `interrupted` set from a signal ends the waiting.
+  base::Status Start(const std::atomic<bool>& interrupted);
+
+  /// Commits, leaves the group, ends the threads. Takes no longer than the configured time-outs.
+  void Stop();
+
+  /// Waits until the engine failed for good or `interrupted`; the failure, or ok.
+  base::Status WaitForFailure(std::chrono::milliseconds timeout);
+
+  EngineStatus Status() const;
+  StoreRegistry& stores() { return stores_; }
+  /// REQUIRES: Start() was ok, and the topic is one of the engine's.
+  int32_t PartitionCount(std::string_view topic) const;
+
+ private:
+  base::Status ReachCluster(const std::atomic<bool>& interrupted);
+  base::Status CheckIdentity();
+  base::Status SetUpTopics(const std::atomic<bool>& interrupted);
+  base::Status CheckChangelogs(const std::map<std::string, TopicDescription>& described);
+  base::Status RetireUnusedSlots();
+  std::vector<TopicSpec> AllTopics(const std::map<std::string, TopicDescription>& described) const;
+
+  void RunGlobalTables(const std::stop_token& stop);
+  void RunStreamThread(const std::stop_token& stop, int slot);
+  void RunMonitor(const std::stop_token& stop);
+  void MeasureLag();
+  void MeasureStores();
+  void WatchPartitionCounts();
+  void Fail(const base::Status& why);
+  /// Waits; false when the engine is stopping.
+  bool Pause(const std::stop_token& stop, std::chrono::milliseconds time);
+
+  EngineConfig config_;
+  const std::vector<TopicSpec> topics_;
+  const int32_t default_partitions_;
+  std::string instance_id_;
+  std::string cluster_id_;
+  std::map<std::string, std::string> topic_ids_;
+
+  std::optional<StateDirectory> directory_;
+  state::SharedMemory memory_;
+  StoreRegistry stores_;
+  TaskRegistry tasks_;
+  std::optional<EngineShared> shared_;
+
+  const Topology& topology_;
+  KafkaClients& clients_;
+  const base::Clock& clock_;
+  base::Metrics& metrics_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  base::Status failure_;
+  bool global_tables_ready_ = false;
+  std::vector<bool> threads_ready_;
+  std::map<base::TopicPartition, int64_t> lag_;
+  bool lag_known_ = false;
+
+  // Last, so that they end before what they use.
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace pipeline

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace pipeline {
+
+enum class Guarantee {
+  /// Inputs' positions, outputs and changelog records are one transaction (KIP-98, KIP-447).
+  kExactlyOnce,
+  /// Outputs are flushed before positions are committed: a crash may repeat outputs.
+  kAtLeastOnce,
+};
+
+/// How an engine runs. All limits are here, with their units.
+struct EngineConfig {
+  /// Consumer group, and part of the changelogs' names and the transactional ids.
+  std::string application_id = "herald";
+  /// Names this instance in the group, stable over restarts. Empty: a random one, kept in the state
+  /// directory.
+  std::string instance_id;
+  std::filesystem::path state_directory;
+  /// Stream threads.
+  int threads = 1;
+  Guarantee guarantee = Guarantee::kExactlyOnce;
+  /// Goes before the changelogs' names.
+  std::string topic_prefix;
+  /// Where refused records go.
+  std::string dead_letters_topic;
+  /// False: stores have no changelog and start empty (embedded broker).
+  bool changelogs = true;
+  /// For the topics that the engine makes.
+  int32_t replication_factor = 1;
+  /// A state directory of another cluster, or of a deleted changelog, is moved aside instead of
+  /// refused.
+  bool accept_new_cluster = false;
+
+  /// Commit at least this often while there is something to commit.
+  std::chrono::milliseconds commit_interval{100};
+  /// Commit early when this many bytes wait in stores and outputs.
+  size_t transaction_bytes_max = size_t{16} << 20;
+  /// Records taken from the consumer at once.
+  size_t poll_records_max = 2000;
+  /// How long an idle thread waits for a record.
+  std::chrono::milliseconds poll_wait{100};
+  std::chrono::milliseconds punctuate_interval{1000};
+
+  std::chrono::milliseconds session_timeout{10000};
+  /// How long start waits for the cluster before it gives up.
+  std::chrono::milliseconds broker_timeout{30000};
+  /// One request to the cluster, e.g. the committed positions.
+  std::chrono::milliseconds request_timeout{5000};
+  /// A commit whose answer takes longer counts as unknown: tasks are closed dirty and restored.
+  std::chrono::milliseconds commit_timeout{30000};
+  /// The last commit when a partition is taken away or the engine stops.
+  std::chrono::milliseconds revoke_commit_timeout{3000};
+  std::chrono::milliseconds leave_timeout{3000};
+
+  /// Tombstones leave a changelog after this long; an older local copy is not trusted.
+  std::chrono::milliseconds changelog_tombstone_retention{std::chrono::hours(7 * 24)};
+  /// Changelog records applied in one batch while restoring.
+  size_t restore_records_max = 10000;
+
+  size_t block_cache_bytes = size_t{256} << 20;
+  size_t write_buffer_bytes = size_t{128} << 20;
+};
+
+}  // namespace pipeline

@@ -1,0 +1,228 @@
+#include "pipeline/restorer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "state/key_encoding.h"
+
+namespace pipeline {
+namespace {
+
+// Beyond this many groups of changed rows a repair walks the whole store instead.
+constexpr size_t kRepairGroupsMax = 100'000;
+// A repair commits its rows whenever this many bytes wait.
+constexpr size_t kRepairBytesMax = size_t{8} << 20;
+// Note in the task's state: rows were restored, their derived rows are not repaired yet.
+constexpr std::string_view kRepairPendingNote = "repair-pending";
+
+}  // namespace
+
+void Restorer::Add(Task& task, const base::Positions& ends) {
+  Restoring restoring;
+  restoring.task = &task;
+  for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(task.id().subtopology)) {
+    if (!spec.changelog) continue;
+    Changelog changelog;
+    changelog.tp = {shared_.ChangelogTopic(spec.name), task.id().partition};
+    changelog.store = spec.name;
+    changelog.position = task.state()->Position(changelog.tp).value_or(base::Offset{0});
+    const auto end = ends.find(changelog.tp);
+    CHECK(end != ends.end(), "the end of each changelog is known before its restore");
+    changelog.end = end->second;
+    restoring.changelogs.push_back(std::move(changelog));
+  }
+  restoring.repair_all = task.state()->Note(kRepairPendingNote).value_or("") == "1";
+  tasks_[task.id()] = std::move(restoring);
+  assignment_changed_ = true;
+}
+
+void Restorer::Remove(const base::TaskId& id) {
+  if (tasks_.erase(id) > 0) assignment_changed_ = true;
+}
+
+void Restorer::Clear() {
+  tasks_.clear();
+  reader_.reset();
+}
+
+std::map<std::string, int64_t> Restorer::Remaining(const base::TaskId& id) const {
+  std::map<std::string, int64_t> remaining;
+  const auto it = tasks_.find(id);
+  if (it == tasks_.end()) return remaining;
+  for (const Changelog& changelog : it->second.changelogs) {
+    remaining[changelog.store] =
+        std::max(int64_t{0}, changelog.end.value - changelog.position.value);
+  }
+  return remaining;
+}
+
+base::Status Restorer::Reassign() {
+  std::vector<AssignedPartition> assigned;
+  for (const auto& [id, restoring] : tasks_) {
+    for (const Changelog& changelog : restoring.changelogs) {
+      if (changelog.position < changelog.end) {
+        assigned.push_back({changelog.tp, changelog.position, false});
+      }
+    }
+  }
+  if (assigned.empty()) {
+    reader_.reset();
+  } else {
+    if (reader_ == nullptr) {
+      auto reader = shared_.clients.NewReader();
+      if (!reader.ok()) return reader.status();
+      reader_ = std::move(*reader);
+    }
+    RETURN_IF_ERROR(reader_->Assign(assigned));
+  }
+  assignment_changed_ = false;
+  return base::Status::Ok();
+}
+
+base::Result<std::vector<Restorer::Finished>> Restorer::Step(milliseconds timeout,
+                                                             base::TaskId* corrupt) {
+  if (assignment_changed_) RETURN_IF_ERROR(Reassign());
+  if (reader_ != nullptr) {
+    auto batch = reader_->Poll(timeout, shared_.config.restore_records_max);
+    if (!batch.ok()) return batch.status();
+    RETURN_IF_ERROR(Apply(**batch, corrupt));
+    for (const base::TopicPartition& tp : reader_->TakeOutOfRange()) {
+      for (const auto& [id, restoring] : tasks_) {
+        if (id.partition == tp.partition) {
+          *corrupt = id;
+          return base::Status::Corruption("changelog " + tp.ToString() +
+                                          " no longer has the stored position");
+        }
+      }
+    }
+  }
+  std::vector<Finished> finished;
+  for (auto it = tasks_.begin(); it != tasks_.end();) {
+    Restoring& restoring = it->second;
+    const bool done = std::all_of(restoring.changelogs.begin(), restoring.changelogs.end(),
+                                  [](const Changelog& changelog) {
+                                    return changelog.position >= changelog.end;
+                                  });
+    if (!done) {
+      ++it;
+      continue;
+    }
+    if (base::Status repaired = Repair(restoring); !repaired.ok()) {
+      *corrupt = it->first;
+      return repaired;
+    }
+    finished.push_back({restoring.task, restoring.records});
+    it = tasks_.erase(it);
+    assignment_changed_ = true;
+  }
+  return finished;
+}
+
+base::Status Restorer::Apply(const RecordBatch& batch, base::TaskId* corrupt) {
+  // Rows of one changelog lie together or nearly so: one write per changelog and batch.
+  std::map<std::pair<std::string_view, base::Partition>, std::vector<state::RestoredRow>> rows;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    const RawRecord& record = batch.record(i);
+    rows[{record.metadata.topic, record.metadata.partition}].push_back(
+        {record.key.value_or(std::string_view()), record.value});
+  }
+  for (auto& [id, restoring] : tasks_) {
+    for (Changelog& changelog : restoring.changelogs) {
+      const std::optional<base::Offset> position =
+          reader_ == nullptr ? std::nullopt : reader_->Position(changelog.tp);
+      const auto found = rows.find({changelog.tp.topic, changelog.tp.partition});
+      const bool has_rows = found != rows.end();
+      if (!has_rows && (!position.has_value() || *position <= changelog.position)) continue;
+      const base::Offset next = std::max(changelog.position, position.value_or(changelog.position));
+      std::span<const state::RestoredRow> span;
+      if (has_rows) {
+        span = found->second;
+        const StoreDescription* store = Describe(changelog.store);
+        if (store->options.repair.repair) {
+          if (!restoring.changed) {
+            RETURN_IF_ERROR(restoring.task->state()->PutNote(kRepairPendingNote, "1"));
+          }
+          auto& groups = restoring.groups[changelog.store];
+          for (const state::RestoredRow& row : span) {
+            if (restoring.repair_all) break;
+            const std::string_view group = store->options.repair.group_of(row.key);
+            if (groups.find(group) == groups.end()) groups.emplace(group);
+            if (groups.size() > kRepairGroupsMax) restoring.repair_all = true;
+          }
+        }
+        restoring.changed = true;
+        restoring.records += static_cast<int64_t>(span.size());
+      }
+      base::Status applied =
+          restoring.task->state()->ApplyRestored(changelog.store, span, changelog.tp, next);
+      if (!applied.ok()) {
+        *corrupt = id;
+        return applied;
+      }
+      changelog.position = next;
+    }
+  }
+  return base::Status::Ok();
+}
+
+base::Status Restorer::Repair(Restoring& restoring) {
+  if (!restoring.changed && !restoring.repair_all) return base::Status::Ok();
+  state::TaskState& task_state = *restoring.task->state();
+  const StoreLookupFunction lookup = [&](std::string_view name) -> state::KeyValueStore& {
+    return task_state.Store(name);
+  };
+  task_state.BeginRecord();
+  for (const StoreDescription& store : shared_.topology.stores()) {
+    if (store.subtopology != restoring.task->id().subtopology || !store.options.repair.repair) {
+      continue;
+    }
+    if (restoring.repair_all) {
+      RETURN_IF_ERROR(RepairAll(restoring, store));
+      continue;
+    }
+    for (const std::string& group : restoring.groups[store.name]) {
+      task_state.BeginRecord();
+      RETURN_IF_ERROR(store.options.repair.repair(group, lookup));
+      if (task_state.pending_bytes() > kRepairBytesMax) {
+        RETURN_IF_ERROR(task_state.Commit({}));
+      }
+    }
+  }
+  RETURN_IF_ERROR(task_state.Commit({}));
+  return task_state.PutNote(kRepairPendingNote, "0");
+}
+
+base::Status Restorer::RepairAll(Restoring& restoring, const StoreDescription& store) {
+  state::TaskState& task_state = *restoring.task->state();
+  const StoreLookupFunction lookup = [&](std::string_view name) -> state::KeyValueStore& {
+    return task_state.Store(name);
+  };
+  std::string from;
+  while (true) {
+    std::string group;
+    bool found = false;
+    RETURN_IF_ERROR(task_state.Store(store.name).Scan(
+        from, "", [&](std::string_view key, std::string_view) {
+          group = store.options.repair.group_of(key);
+          found = true;
+          return false;
+        }));
+    if (!found) return base::Status::Ok();
+    task_state.BeginRecord();
+    RETURN_IF_ERROR(store.options.repair.repair(group, lookup));
+    if (task_state.pending_bytes() > kRepairBytesMax) RETURN_IF_ERROR(task_state.Commit({}));
+    from = state::PrefixEnd(group);
+    if (from.empty()) return base::Status::Ok();
+  }
+}
+
+const StoreDescription* Restorer::Describe(const std::string& name) const {
+  for (const StoreDescription& store : shared_.topology.stores()) {
+    if (store.name == name) return &store;
+  }
+  CHECK(false, "a changelog of an unknown store");
+}
+
+}  // namespace pipeline

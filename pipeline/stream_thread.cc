@@ -1,0 +1,419 @@
+#include "pipeline/stream_thread.h"
+
+#include <charconv>
+#include <utility>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "pipeline/dead_letter.h"
+#include "pipeline/partitioner.h"
+
+namespace pipeline {
+namespace {
+
+// When the first record behind an output was produced, in milliseconds since the epoch: carried by
+// a sample of the outputs, so that latency is known over several topics.
+constexpr std::string_view kOriginHeader = "herald-origin-ms";
+// One in so many records is in the sample, by offset.
+constexpr int64_t kOriginSampleEvery = 64;
+// Latencies kept for one commit at most.
+constexpr size_t kOriginTimesMax = 4096;
+// Waits for records while tasks restore: short, restoring is the work then.
+constexpr milliseconds kRestoringPollWait{0};
+// Inputs remembered as refused by a broker at most.
+constexpr size_t kRefusedInputsMax = 1'000'000;
+// A tag is the input's number above the offset.
+constexpr int kTagOffsetBits = 48;
+
+uint64_t MakeTag(const Task::Input& input, base::Offset offset) {
+  return static_cast<uint64_t>(input.index) << kTagOffsetBits |
+         (static_cast<uint64_t>(offset.value) & ((uint64_t{1} << kTagOffsetBits) - 1));
+}
+
+}  // namespace
+
+StreamThread::StreamThread(EngineShared& shared, std::string instance_id, int slot)
+    : shared_(shared),
+      instance_id_(std::move(instance_id)),
+      slot_(slot),
+      exactly_once_(shared.config.guarantee == Guarantee::kExactlyOnce),
+      name_("thread-" + std::to_string(slot)),
+      restorer_(shared),
+      commit_seconds_(shared.metrics.AddHistogram("herald_commit_duration_seconds",
+                                                  "Time that one commit took.",
+                                                  base::DurationBuckets())),
+      latency_seconds_(shared.metrics.AddHistogram(
+          "herald_end_to_end_latency_seconds",
+          "From a record's Kafka timestamp until what it led to can be queried (sampled).",
+          base::DurationBuckets())) {}
+
+StreamThread::~StreamThread() {
+  restorer_.Clear();
+  for (const auto& [id, task] : tasks_) {
+    for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(id.subtopology)) {
+      shared_.stores.Unpublish(spec.name, id.partition);
+    }
+  }
+}
+
+std::string StreamThread::TransactionalId(const EngineConfig& config,
+                                          const std::string& instance_id, int slot) {
+  return config.application_id + "-" + instance_id + "-" + std::to_string(slot);
+}
+
+bool StreamThread::Ready() const {
+  if (!joined_) return false;
+  for (const auto& [id, task] : tasks_) {
+    if (task->phase() != TaskPhase::kRunning) return false;
+  }
+  return true;
+}
+
+base::Status StreamThread::Connect() {
+  if (producer_ == nullptr) {
+    auto producer = exactly_once_ ? shared_.clients.NewTransactionalProducer(TransactionalId(
+                                        shared_.config, instance_id_, slot_))
+                                  : shared_.clients.NewProducer();
+    if (!producer.ok()) return producer.status();
+    if (exactly_once_) {
+      // Before anything is read: it ends what a crashed run of this slot left open.
+      RETURN_IF_ERROR((*producer)->InitTransactions(shared_.config.request_timeout));
+    }
+    producer_ = std::move(*producer);
+  }
+  KafkaClients::GroupOptions options;
+  options.group_id = shared_.config.application_id;
+  options.group_instance_id = instance_id_ + "-" + std::to_string(slot_);
+  options.session_timeout = shared_.config.session_timeout;
+  auto consumer = shared_.clients.NewGroupConsumer(options);
+  if (!consumer.ok()) return consumer.status();
+  RETURN_IF_ERROR((*consumer)->Subscribe(shared_.topology.SourceTopics(), this));
+  consumer_ = std::move(*consumer);
+  return base::Status::Ok();
+}
+
+base::Result<Turn> StreamThread::RunOnce() {
+  base::Status status;
+  bool worked = false;
+  if (consumer_ == nullptr) {
+    status = Connect();
+    if (status.code() == base::StatusCode::kUnavailable) {
+      base::LogWarn("cannot reach the cluster yet", {{"thread", name_}, {"why", status.message()}});
+      return Turn::kRetry;
+    }
+    worked = true;
+  } else {
+    status = AdvanceTasks(&worked);
+  }
+  bool input_dry = true;
+  if (status.ok()) {
+    const bool busy = work_done_ || !restorer_.empty();
+    auto batch = consumer_->Poll(busy ? kRestoringPollWait : shared_.config.poll_wait,
+                                 shared_.config.poll_records_max);
+    status = batch.status();
+    if (batch.ok() && (*batch)->size() > 0) {
+      input_dry = false;
+      worked = true;
+      inside_batch_ = true;
+      status = ProcessBatch(**batch);
+      inside_batch_ = false;
+    }
+  }
+  if (status.ok()) status = HandleOutOfRange();
+  if (status.ok()) status = PunctuateWhenDue();
+  if (status.ok() && ShouldCommit(input_dry)) status = Commit(shared_.config.commit_timeout);
+  if (status.code() == base::StatusCode::kUnavailable && in_transaction_) {
+    status = AbortAndReplay(status);
+  }
+  switch (status.code()) {
+    case base::StatusCode::kOk:
+      return worked ? Turn::kWorked : Turn::kIdle;
+    case base::StatusCode::kUnavailable:
+      base::LogWarn("the cluster did not answer", {{"thread", name_}, {"why", status.message()}});
+      return Turn::kRetry;
+    case base::StatusCode::kLost:
+    case base::StatusCode::kCorruption:
+      RestartDirty(status);
+      return Turn::kRetry;
+    case base::StatusCode::kInvalidArgument:
+    case base::StatusCode::kFatal:
+      break;
+  }
+  return status.WithContext(name_);
+}
+
+void StreamThread::RestartDirty(const base::Status& why) {
+  base::LogWarn("starting again without what was not committed",
+                {{"thread", name_}, {"why", why.ToString()}});
+  restorer_.Clear();
+  for (auto& [id, task] : tasks_) CloseTask(*task);
+  tasks_.clear();
+  routes_.clear();
+  last_route_ = {nullptr, nullptr};
+  consumer_.reset();
+  producer_.reset();
+  producer_lost_ = false;
+  joined_ = false;
+  in_transaction_ = false;
+  work_done_ = false;
+  output_bytes_ = 0;
+  origin_times_ms_.clear();
+}
+
+void StreamThread::CloseTask(Task& task) {
+  for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(task.id().subtopology)) {
+    shared_.stores.PublishRestoring(spec.name, task.id().partition);
+  }
+  restorer_.Remove(task.id());
+  task.MoveTo(TaskPhase::kClosed);
+  shared_.tasks.Forget(task.id());
+}
+
+void StreamThread::Stop() {
+  if (consumer_ == nullptr) return;
+  // Leave() serves OnRevoked(), which commits.
+  const base::Status left = consumer_->Leave(shared_.config.leave_timeout);
+  if (!left.ok()) {
+    base::LogWarn("left without the group's consent",
+                  {{"thread", name_}, {"why", left.ToString()}});
+  }
+  restorer_.Clear();
+  for (auto& [id, task] : tasks_) CloseTask(*task);
+  tasks_.clear();
+  routes_.clear();
+  consumer_.reset();
+  producer_.reset();
+  joined_ = false;
+}
+
+std::pair<Task*, Task::Input*> StreamThread::Route(const RecordMetadata& metadata) {
+  // Batches come in runs of one partition, and a client gives one topic's records one view.
+  if (last_route_.first != nullptr && metadata.partition == last_partition_ &&
+      metadata.topic == last_topic_) {
+    return last_route_;
+  }
+  const auto it = routes_.find({std::string(metadata.topic), metadata.partition});
+  if (it == routes_.end()) return {nullptr, nullptr};
+  last_route_ = it->second;
+  last_topic_ = it->first.topic;
+  last_partition_ = metadata.partition;
+  return last_route_;
+}
+
+base::Status StreamThread::ProcessBatch(const RecordBatch& batch) {
+  Task::Input* run = nullptr;
+  int64_t run_length = 0;
+  const auto count_run = [&] {
+    if (run == nullptr) return;
+    auto [it, first] = consumed_.try_emplace(run->tp.topic);
+    if (first) {
+      it->second = shared_.metrics.AddCounter("herald_records_consumed_total",
+                                              "Records read from a source topic.",
+                                              {{"topic", run->tp.topic}});
+    }
+    it->second.Increment(static_cast<double>(run_length));
+    run_length = 0;
+  };
+  for (size_t i = 0; i < batch.size(); ++i) {
+    const auto [task, input] = Route(batch.record(i).metadata);
+    // A record of a partition that was taken away within this very poll.
+    if (task == nullptr || task->phase() != TaskPhase::kRunning) continue;
+    if (input != run) {
+      count_run();
+      run = input;
+    }
+    ++run_length;
+    RETURN_IF_ERROR(ProcessRecord(*task, *input, batch, i));
+    const size_t waiting = task->state() == nullptr ? 0 : task->state()->pending_bytes();
+    if (waiting + output_bytes_ > shared_.config.transaction_bytes_max) {
+      RETURN_IF_ERROR(Commit(shared_.config.commit_timeout));
+    }
+  }
+  count_run();
+  return base::Status::Ok();
+}
+
+base::Status StreamThread::ProcessRecord(Task& task, Task::Input& input, const RecordBatch& batch,
+                                         size_t index) {
+  const RawRecord& record = batch.record(index);
+  const base::Offset offset = record.metadata.offset;
+  if (input.next.has_value() && offset < *input.next) return base::Status::Ok();
+
+  // The sample that measures latency from the first topic to the last.
+  Headers headers;
+  const bool stateful = task.state() != nullptr;
+  const bool sampled = offset.value % kOriginSampleEvery == 0;
+  std::optional<int64_t> origin;
+  if (stateful) {
+    for (auto& [name, value] : batch.ReadHeaders(index)) {
+      int64_t parsed = 0;
+      if (name != kOriginHeader || !value.has_value()) continue;
+      const auto result = std::from_chars(value->data(), value->data() + value->size(), parsed);
+      if (result.ec == std::errc()) origin = parsed;
+    }
+  } else if (sampled) {
+    origin = record.metadata.timestamp_ms;
+  }
+  if (origin.has_value() && !stateful) {
+    headers.emplace_back(std::string(kOriginHeader), std::to_string(*origin));
+  }
+
+  base::Status status;
+  const auto refused = refused_inputs_.empty()
+                           ? refused_inputs_.end()
+                           : refused_inputs_.find(std::pair(input.tp, offset));
+  if (refused != refused_inputs_.end()) {
+    status = base::Status::InvalidArgument("refused-by-broker: " + refused->second.reason);
+  } else {
+    status = task.Process(input, record);
+  }
+  RETURN_IF_ERROR(EnsureTransaction());
+  work_done_ = true;
+  if (status.ok()) {
+    RETURN_IF_ERROR(ProduceOutputs(task, input, record, headers.empty() ? nullptr : &headers));
+  } else if (status.code() == base::StatusCode::kInvalidArgument) {
+    RETURN_IF_ERROR(Refuse(task, input, batch, index, status));
+  } else {
+    if (status.code() == base::StatusCode::kCorruption) distrusted_.insert(task.id());
+    return status.WithContext("task " + task.id().ToString() + " at " + input.tp.ToString() + "@" +
+                              std::to_string(offset.value));
+  }
+  if (origin.has_value() && stateful && origin_times_ms_.size() < kOriginTimesMax) {
+    origin_times_ms_.push_back(*origin);
+  }
+  input.next = base::Offset{offset.value + 1};
+  return base::Status::Ok();
+}
+
+base::Status StreamThread::ProduceOutputs(const Task& task, Task::Input& input,
+                                          const RawRecord& record, const Headers* headers) {
+  const OutputBuffer& outputs = task.outputs();
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const OutputBuffer::Output& output = outputs[i];
+    const std::string& topic = shared_.topology.SinkTopic(output.sink);
+    OutgoingRecord outgoing;
+    outgoing.topic = topic;
+    outgoing.partition = PartitionForKey(output.key, shared_.partition_counts.find(topic)->second);
+    outgoing.key = output.key;
+    outgoing.value = output.value;
+    outgoing.headers = headers;
+    outgoing.tag = MakeTag(input, record.metadata.offset);
+    base::Status produced = producer_->Produce(outgoing);
+    if (produced.code() == base::StatusCode::kInvalidArgument) {
+      // Larger than the client sends. What this record has produced so far must go back, so the
+      // transaction is aborted and replayed with this record as a dead letter.
+      refused_inputs_[{input.tp, record.metadata.offset}] = {produced.message(), 1};
+      return base::Status::Unavailable(produced.message());
+    }
+    RETURN_IF_ERROR(produced);
+  }
+  output_bytes_ += outputs.bytes();
+  return base::Status::Ok();
+}
+
+base::Status StreamThread::Refuse(const Task& task, const Task::Input& input,
+                                  const RecordBatch& batch, size_t index,
+                                  const base::Status& why) {
+  const RawRecord& record = batch.record(index);
+  const std::string stage =
+      task.refused_by().empty() ? task.topology().source_name(input.source) : task.refused_by();
+  const OnRefused handler = task.topology().on_refused(input.source);
+  const std::string reason(ReasonCode(why.message()));
+  base::LogDebug("record refused",
+                 {{"task", task.id().ToString()}, {"stage", stage}, {"topic", input.tp.topic},
+                  {"partition", input.tp.partition.value}, {"offset", record.metadata.offset.value},
+                  {"why", why.message()}});
+  if (handler == OnRefused::kFail) {
+    return base::Status::Fatal("record " + input.tp.ToString() + "@" +
+                               std::to_string(record.metadata.offset.value) + " refused by " +
+                               stage + ": " + why.message());
+  }
+  shared_.metrics
+      .AddCounter("herald_dead_letters_total", "Records refused, by reason.", {{"reason", reason}})
+      .Increment();
+  if (handler == OnRefused::kSkip) return base::Status::Ok();
+  const auto refused = refused_inputs_.find(std::pair(input.tp, record.metadata.offset));
+  if (refused != refused_inputs_.end() && refused->second.times > 1) {
+    // The dead letter itself was refused: a topic so configured would stop everything for ever.
+    base::LogError("a dead letter was refused too; the record is dropped",
+                   {{"topic", input.tp.topic}, {"partition", input.tp.partition.value},
+                    {"offset", record.metadata.offset.value},
+                    {"why", refused->second.reason}});
+    return base::Status::Ok();
+  }
+  const Headers headers = DeadLetterHeaders(record, stage, why);
+  OutgoingRecord outgoing;
+  outgoing.topic = shared_.config.dead_letters_topic;
+  const int32_t count = shared_.partition_counts.find(outgoing.topic)->second;
+  outgoing.partition = base::Partition{input.tp.partition.value % count};
+  if (record.key.has_value()) outgoing.key = record.key->substr(0, kDeadLetterKeyBytesMax);
+  if (record.value.has_value()) outgoing.value = record.value->substr(0, kDeadLetterValueBytesMax);
+  outgoing.headers = &headers;
+  outgoing.tag = MakeTag(input, record.metadata.offset);
+  output_bytes_ += outgoing.value.value_or("").size();
+  return producer_->Produce(outgoing);
+}
+
+base::Status StreamThread::PunctuateWhenDue() {
+  const std::chrono::nanoseconds now = shared_.clock.Monotonic();
+  if (now - last_punctuate_ < shared_.config.punctuate_interval) return base::Status::Ok();
+  last_punctuate_ = now;
+  RenewStamps();
+  for (auto& [id, task] : tasks_) {
+    if (task->phase() != TaskPhase::kRunning) continue;
+    base::Status status = task->Punctuate();
+    if (!status.ok()) return status.WithContext("punctuating task " + id.ToString());
+    if (task->outputs().size() > 0 || (task->state() != nullptr && task->state()->has_pending())) {
+      RETURN_IF_ERROR(EnsureTransaction());
+      work_done_ = true;
+      // Outputs of a punctuation belong to no record: they carry the number of the first input.
+      RawRecord none;
+      if (!task->inputs().empty()) {
+        RETURN_IF_ERROR(ProduceOutputs(*task, task->inputs().front(), none, nullptr));
+      }
+    }
+  }
+  return base::Status::Ok();
+}
+
+base::Status StreamThread::AbortAndReplay(const base::Status& why) {
+  base::LogWarn("transaction aborted, its records are replayed",
+                {{"thread", name_}, {"why", why.message()}});
+  for (const RefusedRecord& record : producer_->TakeRefused()) {
+    const size_t number = record.tag >> kTagOffsetBits;
+    if (record.tag == kChangelogTag || number >= input_numbers_.size()) {
+      return base::Status::Fatal("changelog " + record.topic + " refuses records (" +
+                                 record.reason + "): check the topic's configuration");
+    }
+    const base::Offset offset{static_cast<int64_t>(record.tag &
+                                                   ((uint64_t{1} << kTagOffsetBits) - 1))};
+    if (refused_inputs_.size() >= kRefusedInputsMax) {
+      return base::Status::Fatal("topic " + record.topic + " refuses too many records (" +
+                                 record.reason + "): check the topic's configuration");
+    }
+    RefusedInput& refused = refused_inputs_[{input_numbers_[number], offset}];
+    refused.reason = record.topic + ": " + record.reason;
+    ++refused.times;
+  }
+  if (exactly_once_) {
+    base::Status aborted = producer_->AbortTransaction(shared_.config.request_timeout);
+    if (!aborted.ok()) return base::Status::Lost("abort failed: " + aborted.message());
+  }
+  in_transaction_ = false;
+  work_done_ = false;
+  output_bytes_ = 0;
+  origin_times_ms_.clear();
+  base::Positions back;
+  for (auto& [id, task] : tasks_) {
+    if (task->phase() != TaskPhase::kRunning) continue;
+    if (task->state() != nullptr) task->state()->DropPending();
+    for (Task::Input& input : task->inputs()) {
+      // All of them: the consumer may have handed out records that were not processed yet.
+      input.next = input.committed;
+      if (input.committed.has_value()) back[input.tp] = *input.committed;
+    }
+  }
+  return consumer_->Seek(back);
+}
+
+}  // namespace pipeline

@@ -1,0 +1,160 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/metrics.h"
+#include "base/status.h"
+#include "pipeline/engine_shared.h"
+#include "pipeline/kafka_client.h"
+#include "pipeline/restorer.h"
+#include "pipeline/task.h"
+
+namespace pipeline {
+
+/// What one turn of a stream thread's loop came to.
+enum class Turn {
+  /// Something was done; go on at once.
+  kWorked,
+  /// Nothing to do now (the poll has waited already).
+  kIdle,
+  /// The cluster could not be reached, or must be asked again: wait a moment before the next turn.
+  kRetry,
+};
+
+/// One member of the group with its consumer, its producer and its tasks: poll a batch, process,
+/// punctuate, maybe commit.
+///
+/// Crash safety rests on the order inside Commit(), argued in stream_thread_commit.cc. Destroying a
+/// StreamThread without Stop() is a crash: nothing is committed or flushed.
+///
+/// Threads: one at a time; tests step it by hand.
+class StreamThread : private RebalanceListener {
+ public:
+  /// `slot` numbers the threads of the instance from 0; with the instance id it makes the member's
+  /// and the producer's stable names.
+  StreamThread(EngineShared& shared, std::string instance_id, int slot);
+  ~StreamThread() override;
+
+  /// One turn. The first ones connect: init_transactions, then join the group.
+  /// Errors: Fatal alone; all else is handled inside (abort and replay, or close dirty and restart).
+  base::Result<Turn> RunOnce();
+
+  /// Commits what is done, leaves the group and closes. Gives up within the configured time-outs
+  /// when the cluster is gone; what was not committed is replayed by whoever takes over.
+  void Stop();
+
+  /// In the group, and every assigned task runs.
+  bool Ready() const;
+
+  /// "<application id>-<instance id>-<slot>"
+  static std::string TransactionalId(const EngineConfig& config, const std::string& instance_id,
+                                     int slot);
+
+ private:
+  /// The tag of changelog records; those of other records carry their input's number and offset.
+  static constexpr uint64_t kChangelogTag = ~uint64_t{0};
+
+  struct RefusedInput {
+    std::string reason;
+    int times = 0;
+  };
+
+  // RebalanceListener; called from within Poll() and Leave().
+  void OnAssigned(const std::vector<base::TopicPartition>& partitions) override;
+  void OnRevoked(const std::vector<base::TopicPartition>& partitions) override;
+  void OnLost(const std::vector<base::TopicPartition>& partitions) override;
+
+  base::Status Connect();
+  /// Drops consumer, producer and tasks as a crash would; the next turn connects again.
+  void RestartDirty(const base::Status& why);
+  void CloseTask(Task& task);
+
+  // Bringing tasks up (stream_thread_tasks.cc).
+  base::Status AdvanceTasks(bool* worked);
+  base::Status OpenCreatedTasks();
+  base::Status OpenTask(Task& task, const base::Positions& input_starts,
+                        const base::Positions& changelog_ends,
+                        const base::Positions& changelog_starts);
+  void ResolveStarts(Task& task, const base::Positions& input_starts);
+  base::Result<std::unique_ptr<state::TaskState>> OpenState(
+      const Task& task, const base::Positions& changelog_ends,
+      const base::Positions& changelog_starts);
+  base::Status StartRunning(Task& task, int64_t replayed);
+  base::Status HandleOutOfRange();
+  void WipeAndReopen(const base::TaskId& id, const base::Status& why);
+  void RenewStamps();
+  void CountLost(const Task::Input& input, int64_t records);
+  void Report(const Task& task);
+
+  // The hot path.
+  base::Status ProcessBatch(const RecordBatch& batch);
+  base::Status ProcessRecord(Task& task, Task::Input& input, const RecordBatch& batch,
+                             size_t index);
+  base::Status ProduceOutputs(const Task& task, Task::Input& input, const RawRecord& record,
+                              const Headers* headers);
+  base::Status Refuse(const Task& task, const Task::Input& input, const RecordBatch& batch,
+                      size_t index, const base::Status& why);
+  base::Status PunctuateWhenDue();
+  std::pair<Task*, Task::Input*> Route(const RecordMetadata& metadata);
+
+  // stream_thread_commit.cc
+  base::Status EnsureTransaction();
+  base::Status Commit(milliseconds timeout);
+  base::Status ProduceChangelogs();
+  void CollectPositions(base::Positions* positions);
+  base::Status CommitRows();
+  base::Status AbortAndReplay(const base::Status& why);
+  bool ShouldCommit(bool input_dry) const;
+
+  EngineShared& shared_;
+  const std::string instance_id_;
+  const int slot_;
+  const bool exactly_once_;
+  const std::string name_;
+
+  std::unique_ptr<Producer> producer_;
+  std::unique_ptr<Consumer> consumer_;
+  bool joined_ = false;
+  bool producer_lost_ = false;
+
+  // Tasks before the restorer: it borrows them.
+  std::map<base::TaskId, std::unique_ptr<Task>> tasks_;
+  Restorer restorer_;
+  std::map<base::TopicPartition, std::pair<Task*, Task::Input*>> routes_;
+  std::pair<Task*, Task::Input*> last_route_{nullptr, nullptr};
+  std::string_view last_topic_;
+  base::Partition last_partition_;
+  std::vector<base::TopicPartition> input_numbers_;
+  std::chrono::nanoseconds retry_tasks_at_{0};
+  /// Tasks whose rows turned out unreadable: wiped before they are opened again.
+  std::set<base::TaskId> distrusted_;
+
+  bool in_transaction_ = false;
+  /// Records were processed since the last commit.
+  bool work_done_ = false;
+  /// The consumer may have handed out records that were not processed: its positions say nothing.
+  bool inside_batch_ = false;
+  size_t output_bytes_ = 0;
+  std::chrono::nanoseconds last_commit_{0};
+  std::chrono::nanoseconds last_punctuate_{0};
+  std::chrono::nanoseconds last_stamp_{0};
+  /// Produce times of a sample of the records since the last commit, for the latency histogram.
+  std::vector<int64_t> origin_times_ms_;
+  /// Input records whose output a broker refused, so that their replay becomes a dead letter.
+  std::map<std::pair<base::TopicPartition, base::Offset>, RefusedInput> refused_inputs_;
+
+  base::Histogram commit_seconds_;
+  base::Histogram latency_seconds_;
+  std::unordered_map<std::string, base::Counter> consumed_;
+};
+
+}  // namespace pipeline

@@ -1,0 +1,152 @@
+// The commit of a stream thread, and the argument why a crash between any two of its steps is safe.
+
+#include <utility>
+
+#include "base/log.h"
+#include "pipeline/stream_thread.h"
+
+namespace pipeline {
+
+base::Status StreamThread::EnsureTransaction() {
+  if (in_transaction_) return base::Status::Ok();
+  if (exactly_once_) RETURN_IF_ERROR(producer_->BeginTransaction());
+  in_transaction_ = true;
+  return base::Status::Ok();
+}
+
+bool StreamThread::ShouldCommit(bool input_dry) const {
+  if (consumer_ == nullptr || tasks_.empty()) return false;
+  // Low load: as soon as nothing waits. High load: when the interval is over.
+  if (work_done_ && input_dry) return true;
+  return shared_.clock.Monotonic() - last_commit_ >= shared_.config.commit_interval;
+}
+
+void StreamThread::CollectPositions(base::Positions* positions) {
+  for (auto& [id, task] : tasks_) {
+    if (task->phase() != TaskPhase::kRunning) continue;
+    for (Task::Input& input : task->inputs()) {
+      if (!inside_batch_) {
+        // Control records behind the last record count as read, else a lag would stay.
+        const std::optional<base::Offset> position = consumer_->Position(input.tp);
+        if (position.has_value() && position > input.next) input.next = position;
+      }
+      if (input.next.has_value() && input.next != input.committed) {
+        (*positions)[input.tp] = *input.next;
+      }
+    }
+  }
+}
+
+/// Exactly once:
+///   1. changelog records of all pending rows are produced into the transaction that holds the
+///      outputs and dead letters of the same input records;
+///   2. the inputs' positions are added to it, checked against the group's generation;
+///   3. the transaction is committed;
+///   4. each task writes one batch: rows + changelog position + input positions.
+/// A crash before 3: the broker aborts the transaction (at the latest when this slot's next producer
+/// initialises), local rows are untouched because pending rows live in memory only, and the inputs
+/// are replayed. A crash between 3 and 4: the changelog is ahead of the rows by exactly this
+/// transaction, and the restore replays that tail. The answer to 3 unknown: treated as a crash
+/// (Lost), so the restore reads what the broker decided. After 4 all agree. Rows never run ahead of
+/// the changelog, hence never have to be wiped.
+///
+/// At least once:
+///   1. changelog records are produced; 2. everything is flushed, each delivery report good;
+///   3. positions are committed; 4. the same batch. A crash before 3 replays inputs whose outputs
+///   are already out: repeats, never gaps.
+base::Status StreamThread::Commit(milliseconds timeout) {
+  const std::chrono::nanoseconds started = shared_.clock.Monotonic();
+  last_commit_ = started;
+  base::Positions positions;
+  CollectPositions(&positions);
+  if (positions.empty() && !work_done_) return base::Status::Ok();
+  RETURN_IF_ERROR(EnsureTransaction());
+  RETURN_IF_ERROR(ProduceChangelogs());
+  if (exactly_once_) {
+    if (!positions.empty()) {
+      RETURN_IF_ERROR(producer_->SendPositions(positions, *consumer_->Group(), timeout));
+    }
+    RETURN_IF_ERROR(producer_->CommitTransaction(timeout));
+  } else {
+    RETURN_IF_ERROR(producer_->Flush(timeout));
+    if (!positions.empty()) RETURN_IF_ERROR(consumer_->CommitPositions(positions));
+  }
+  in_transaction_ = false;
+  RETURN_IF_ERROR(CommitRows());
+  commit_seconds_.Observe(
+      std::chrono::duration<double>(shared_.clock.Monotonic() - started).count());
+  return base::Status::Ok();
+}
+
+base::Status StreamThread::ProduceChangelogs() {
+  if (!shared_.config.changelogs) return base::Status::Ok();
+  for (auto& [id, task] : tasks_) {
+    if (task->state() == nullptr || !task->state()->has_pending()) continue;
+    std::string_view current;
+    std::string topic;
+    RETURN_IF_ERROR(task->state()->VisitPending(
+        [&, partition = id.partition](std::string_view store, std::string_view key,
+                                      std::optional<std::string_view> value) {
+          if (store != current) {
+            current = store;
+            topic = shared_.ChangelogTopic(store);
+          }
+          OutgoingRecord record;
+          record.topic = topic;
+          record.partition = partition;
+          record.key = key;
+          record.value = value;
+          record.tag = kChangelogTag;
+          base::Status produced = producer_->Produce(record);
+          if (produced.code() == base::StatusCode::kInvalidArgument) {
+            return base::Status::Fatal("changelog " + topic + " takes no row of " +
+                                       std::to_string(key.size() + value.value_or("").size()) +
+                                       " bytes: " + produced.message());
+          }
+          return produced;
+        }));
+  }
+  return base::Status::Ok();
+}
+
+base::Status StreamThread::CommitRows() {
+  for (auto& [id, task] : tasks_) {
+    if (task->phase() != TaskPhase::kRunning) continue;
+    bool moved = false;
+    base::Positions stored;
+    for (Task::Input& input : task->inputs()) {
+      if (input.next == input.committed) continue;
+      moved = true;
+      stored[input.tp] = *input.next;
+      input.committed = input.next;
+    }
+    if (task->state() != nullptr && (moved || task->state()->has_pending())) {
+      if (shared_.config.changelogs) {
+        for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(id.subtopology)) {
+          if (!spec.changelog) continue;
+          const base::TopicPartition tp{shared_.ChangelogTopic(spec.name), id.partition};
+          if (const auto last = producer_->LastDelivered(tp); last.has_value()) {
+            stored[tp] = base::Offset{last->value + 1};
+          }
+        }
+      }
+      RETURN_IF_ERROR(task->state()->Commit(stored));
+    }
+    if (moved) Report(*task);
+  }
+  const int64_t now_ms = shared_.clock.NowMs();
+  for (const int64_t origin_ms : origin_times_ms_) {
+    latency_seconds_.Observe(static_cast<double>(now_ms - origin_ms) / 1000.0);
+  }
+  origin_times_ms_.clear();
+  std::erase_if(refused_inputs_, [this](const auto& entry) {
+    const auto route = routes_.find(entry.first.first);
+    return route == routes_.end() ||
+           entry.first.second < route->second.second->committed.value_or(base::Offset{0});
+  });
+  work_done_ = false;
+  output_bytes_ = 0;
+  return base::Status::Ok();
+}
+
+}  // namespace pipeline

@@ -1,0 +1,410 @@
+// How a stream thread's tasks come and go: assignment, restore, revocation.
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+#include <utility>
+
+#include "base/log.h"
+#include "pipeline/state_directory.h"
+#include "pipeline/stream_thread.h"
+
+namespace pipeline {
+namespace {
+
+// Waits for changelog records in one turn: a little, so that a restore does not spin.
+constexpr milliseconds kRestoreWait{10};
+// A failed attempt to bring tasks up is repeated after this.
+constexpr std::chrono::milliseconds kTaskRetryWait{100};
+// Asking for committed positions blocks while another transaction is open on them.
+constexpr milliseconds kCommittedWait{1000};
+constexpr std::chrono::seconds kStampEvery{60};
+constexpr std::string_view kStampNote = "assigned-at-ms";
+
+std::optional<int64_t> ParseInt(const std::optional<std::string>& text) {
+  if (!text.has_value()) return std::nullopt;
+  int64_t number = 0;
+  const auto result = std::from_chars(text->data(), text->data() + text->size(), number);
+  if (result.ec != std::errc()) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
+void StreamThread::OnAssigned(const std::vector<base::TopicPartition>& partitions) {
+  std::map<base::TaskId, std::vector<base::TopicPartition>> by_task;
+  std::vector<AssignedPartition> assigned;
+  for (const base::TopicPartition& tp : partitions) {
+    const int32_t subtopology = shared_.topology.SubtopologyOf(tp.topic);
+    if (subtopology < 0) continue;
+    by_task[{subtopology, tp.partition}].push_back(tp);
+    assigned.push_back({tp, std::nullopt, true});
+  }
+  input_numbers_.clear();
+  for (const auto& [id, inputs] : by_task) {
+    auto task = std::make_unique<Task>(id, inputs);
+    for (Task::Input& input : task->inputs()) {
+      input.index = static_cast<uint16_t>(input_numbers_.size());
+      input_numbers_.push_back(input.tp);
+      routes_[input.tp] = {task.get(), &input};
+    }
+    for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(id.subtopology)) {
+      shared_.stores.PublishRestoring(spec.name, id.partition);
+    }
+    Report(*task);
+    tasks_[id] = std::move(task);
+  }
+  // Nothing is fetched before its task runs.
+  const base::Status status = consumer_->Assign(assigned);
+  if (!status.ok()) {
+    base::LogWarn("assigning failed", {{"thread", name_}, {"why", status.ToString()}});
+  }
+  joined_ = true;
+  base::LogInfo("assigned", {{"thread", name_}, {"tasks", by_task.size()},
+                             {"partitions", partitions.size()}});
+}
+
+void StreamThread::OnRevoked(const std::vector<base::TopicPartition>& partitions) {
+  base::LogInfo("revoked", {{"thread", name_}, {"partitions", partitions.size()}});
+  // Readers go first: what is queried must not be older than what the next owner answers.
+  for (const auto& [id, task] : tasks_) {
+    for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(id.subtopology)) {
+      shared_.stores.PublishRestoring(spec.name, id.partition);
+    }
+  }
+  // Called from within a poll, which may hold records that were never processed.
+  inside_batch_ = true;
+  const base::Status committed = Commit(shared_.config.revoke_commit_timeout);
+  inside_batch_ = false;
+  if (!committed.ok()) {
+    base::LogWarn("not committed at revocation, the next owner replays",
+                  {{"thread", name_}, {"why", committed.ToString()}});
+    OnLost(partitions);
+    return;
+  }
+  restorer_.Clear();
+  for (auto& [id, task] : tasks_) {
+    if (task->phase() == TaskPhase::kRunning && task->state() != nullptr) {
+      task->MoveTo(TaskPhase::kSuspended);
+      Report(*task);
+      shared_.tasks.Deposit(id, task->ReleaseState(), shared_.clock.Monotonic());
+    } else {
+      CloseTask(*task);
+    }
+  }
+  tasks_.clear();
+  routes_.clear();
+  last_route_ = {nullptr, nullptr};
+  joined_ = false;
+}
+
+void StreamThread::OnLost(const std::vector<base::TopicPartition>& partitions) {
+  base::LogWarn("partitions lost", {{"thread", name_}, {"partitions", partitions.size()}});
+  if (in_transaction_ && exactly_once_ && producer_ != nullptr) {
+    const base::Status aborted = producer_->AbortTransaction(shared_.config.request_timeout);
+    // A producer that cannot even abort is finished; the next turn makes another.
+    if (!aborted.ok()) producer_lost_ = true;
+  }
+  in_transaction_ = false;
+  work_done_ = false;
+  output_bytes_ = 0;
+  origin_times_ms_.clear();
+  restorer_.Clear();
+  for (auto& [id, task] : tasks_) CloseTask(*task);
+  tasks_.clear();
+  routes_.clear();
+  last_route_ = {nullptr, nullptr};
+  joined_ = false;
+}
+
+base::Status StreamThread::AdvanceTasks(bool* worked) {
+  if (producer_lost_) return base::Status::Lost("the producer could not abort its transaction");
+  const bool created =
+      std::any_of(tasks_.begin(), tasks_.end(), [](const auto& entry) {
+        return entry.second->phase() == TaskPhase::kCreated;
+      });
+  if (created && shared_.clock.Monotonic() >= retry_tasks_at_) {
+    const base::Status opened = OpenCreatedTasks();
+    if (opened.code() == base::StatusCode::kUnavailable) {
+      retry_tasks_at_ = shared_.clock.Monotonic() + kTaskRetryWait;
+      base::LogInfo("tasks cannot start yet", {{"thread", name_}, {"why", opened.message()}});
+    } else {
+      RETURN_IF_ERROR(opened);
+      *worked = true;
+    }
+  }
+  if (restorer_.empty()) return base::Status::Ok();
+  base::TaskId corrupt;
+  auto finished = restorer_.Step(work_done_ ? milliseconds(0) : kRestoreWait, &corrupt);
+  if (!finished.ok()) {
+    if (finished.status().code() != base::StatusCode::kCorruption) return finished.status();
+    WipeAndReopen(corrupt, finished.status());
+    return base::Status::Ok();
+  }
+  *worked = true;
+  for (const Restorer::Finished& done : *finished) {
+    RETURN_IF_ERROR(StartRunning(*done.task, done.records));
+  }
+  for (const auto& [id, task] : tasks_) {
+    if (task->phase() == TaskPhase::kRestoring) Report(*task);
+  }
+  return base::Status::Ok();
+}
+
+base::Status StreamThread::OpenCreatedTasks() {
+  std::vector<Task*> created;
+  std::vector<base::TopicPartition> inputs;
+  std::vector<base::TopicPartition> changelogs;
+  for (const auto& [id, task] : tasks_) {
+    if (task->phase() != TaskPhase::kCreated) continue;
+    created.push_back(task.get());
+    for (const Task::Input& input : task->inputs()) inputs.push_back(input.tp);
+    if (!shared_.config.changelogs) continue;
+    for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(id.subtopology)) {
+      if (spec.changelog) changelogs.push_back({shared_.ChangelogTopic(spec.name), id.partition});
+    }
+  }
+  // The order matters. This slot's init_transactions is done (Connect). Committed() waits for an
+  // old owner's open transaction on these inputs; only then is the changelog's end final for what
+  // that owner did, so it is asked for afterwards, and read_uncommitted.
+  auto committed = consumer_->Committed(inputs, kCommittedWait);
+  if (!committed.ok()) return committed.status();
+  const milliseconds timeout = shared_.config.request_timeout;
+  auto starts = shared_.clients.admin().ListOffsets(inputs, OffsetSpec::kEarliest,
+                                                    Isolation::kReadUncommitted, timeout);
+  if (!starts.ok()) return starts.status();
+  base::Positions changelog_starts;
+  base::Positions changelog_ends;
+  if (!changelogs.empty()) {
+    auto earliest = shared_.clients.admin().ListOffsets(changelogs, OffsetSpec::kEarliest,
+                                                        Isolation::kReadUncommitted, timeout);
+    if (!earliest.ok()) return earliest.status();
+    auto latest = shared_.clients.admin().ListOffsets(changelogs, OffsetSpec::kLatest,
+                                                      Isolation::kReadUncommitted, timeout);
+    if (!latest.ok()) return latest.status();
+    changelog_starts = std::move(*earliest);
+    changelog_ends = std::move(*latest);
+  }
+  for (Task* task : created) {
+    for (Task::Input& input : task->inputs()) {
+      input.committed.reset();
+      if (const auto it = committed->find(input.tp); it != committed->end()) {
+        input.committed = it->second;
+      }
+    }
+    RETURN_IF_ERROR(OpenTask(*task, *starts, changelog_ends, changelog_starts));
+  }
+  return base::Status::Ok();
+}
+
+/// Committed position, else the stored one, else the earliest record there is.
+void StreamThread::ResolveStarts(Task& task, const base::Positions& input_starts) {
+  for (Task::Input& input : task.inputs()) {
+    const base::Offset earliest = input_starts.at(input.tp);
+    input.next = input.committed;
+    if (!input.next.has_value() && task.state() != nullptr) {
+      input.next = task.state()->Position(input.tp);
+    }
+    if (input.next.has_value() && *input.next < earliest) {
+      CountLost(input, earliest.value - input.next->value);
+      input.next = earliest;
+    }
+    if (!input.next.has_value()) input.next = earliest;
+    // The lag counts from here until the first commit.
+    if (!input.committed.has_value()) input.committed = input.next;
+  }
+}
+
+base::Status StreamThread::OpenTask(Task& task, const base::Positions& input_starts,
+                                    const base::Positions& changelog_ends,
+                                    const base::Positions& changelog_starts) {
+  const bool stateful = !shared_.topology.StoreSpecs(task.id().subtopology).empty();
+  std::unique_ptr<state::TaskState> state;
+  if (stateful) {
+    auto opened = OpenState(task, changelog_ends, changelog_starts);
+    if (!opened.ok()) return opened.status();
+    state = std::move(*opened);
+  }
+  task.Open(shared_.topology, std::move(state), shared_.clock, &shared_.metrics);
+  ResolveStarts(task, input_starts);
+  task.MoveTo(TaskPhase::kRestoring);
+  if (!stateful || !shared_.config.changelogs) return StartRunning(task, 0);
+  restorer_.Add(task, changelog_ends);
+  Report(task);
+  return base::Status::Ok();
+}
+
+base::Result<std::unique_ptr<state::TaskState>> StreamThread::OpenState(
+    const Task& task, const base::Positions& changelog_ends,
+    const base::Positions& changelog_starts) {
+  state::TaskState::Options options;
+  options.directory = shared_.directory.TaskDirectory(task.id());
+  options.stores = shared_.topology.StoreSpecs(task.id().subtopology);
+  options.memory = &shared_.memory;
+
+  std::unique_ptr<state::TaskState> state = shared_.tasks.Take(task.id());
+  if (state == nullptr) {
+    auto opened = state::TaskState::Open(options);
+    if (opened.ok()) {
+      state = std::move(*opened);
+    } else if (opened.status().code() != base::StatusCode::kCorruption) {
+      return opened.status();
+    } else {
+      base::LogError("rows unreadable, restoring in full",
+                     {{"task", task.id().ToString()}, {"why", opened.status().message()}});
+    }
+  }
+  std::string why;
+  if (distrusted_.erase(task.id()) > 0) why = "its rows were unreadable";
+  if (state != nullptr && why.empty()) {
+    const std::optional<int64_t> stamp = ParseInt(state->Note(kStampNote));
+    const bool old = stamp.has_value() &&
+                     shared_.clock.NowMs() - *stamp >
+                         shared_.config.changelog_tombstone_retention.count();
+    for (const auto& [tp, end] : changelog_ends) {
+      if (tp.partition != task.id().partition) continue;
+      const bool mine = std::any_of(options.stores.begin(), options.stores.end(),
+                                    [&, topic = tp.topic](const state::StoreSpec& spec) {
+                                      return spec.changelog &&
+                                             shared_.ChangelogTopic(spec.name) == topic;
+                                    });
+      if (!mine) continue;
+      const std::optional<base::Offset> position = state->Position(tp);
+      if (!position.has_value()) continue;
+      const base::Offset start = changelog_starts.at(tp);
+      if (*position > end) {
+        why = "its position " + std::to_string(position->value) + " in " + tp.ToString() +
+              " is past the end " + std::to_string(end.value);
+      } else if (*position < start) {
+        why = "its position in " + tp.ToString() + " was deleted from the changelog";
+      } else if (old && *position < end) {
+        why = "it is older than the changelog keeps tombstones";
+      }
+    }
+  }
+  if (state == nullptr || !why.empty()) {
+    if (!why.empty()) {
+      base::LogError("local copy not usable, restoring in full",
+                     {{"task", task.id().ToString()}, {"why", why}});
+      // A query may hold a reader for a moment; then the directory is still locked.
+      state.reset();
+    }
+    RETURN_IF_ERROR(state::TaskState::Destroy(options.directory));
+    auto opened = state::TaskState::Open(options);
+    if (!opened.ok()) return opened.status();
+    state = std::move(*opened);
+  }
+  RETURN_IF_ERROR(state->PutNote(kStampNote, std::to_string(shared_.clock.NowMs())));
+  return state;
+}
+
+base::Status StreamThread::StartRunning(Task& task, int64_t replayed) {
+  base::Positions starts;
+  std::vector<base::TopicPartition> resume;
+  for (Task::Input& input : task.inputs()) {
+    starts[input.tp] = *input.next;
+    resume.push_back(input.tp);
+    input.paused = false;
+  }
+  if (task.state() != nullptr) RETURN_IF_ERROR(task.state()->Commit(starts));
+  base::Status started = consumer_->Seek(starts);
+  if (started.ok()) started = consumer_->Resume(resume);
+  if (!started.ok()) return base::Status::Lost(started.message());
+  task.MoveTo(TaskPhase::kRunning);
+  if (task.state() != nullptr) {
+    const auto reader = task.state()->MakeReader();
+    for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(task.id().subtopology)) {
+      shared_.stores.Publish(spec.name, task.id().partition, reader);
+    }
+    base::LogInfo("task restored", {{"task", task.id().ToString()}, {"replayed", replayed}});
+  }
+  Report(task);
+  return base::Status::Ok();
+}
+
+void StreamThread::WipeAndReopen(const base::TaskId& id, const base::Status& why) {
+  base::LogError("restore failed, restoring in full",
+                 {{"task", id.ToString()}, {"why", why.ToString()}});
+  const auto it = tasks_.find(id);
+  if (it == tasks_.end()) return;
+  restorer_.Remove(id);
+  std::vector<base::TopicPartition> inputs;
+  for (const Task::Input& input : it->second->inputs()) inputs.push_back(input.tp);
+  auto fresh = std::make_unique<Task>(id, inputs);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    Task::Input& input = fresh->inputs()[i];
+    input.index = it->second->inputs()[i].index;
+    routes_[input.tp] = {fresh.get(), &input};
+  }
+  last_route_ = {nullptr, nullptr};
+  it->second = std::move(fresh);
+  const base::Status destroyed =
+      state::TaskState::Destroy(shared_.directory.TaskDirectory(id));
+  if (!destroyed.ok()) {
+    base::LogError("cannot delete the rows", {{"task", id.ToString()},
+                                              {"why", destroyed.ToString()}});
+  }
+}
+
+void StreamThread::CountLost(const Task::Input& input, int64_t records) {
+  shared_.metrics
+      .AddCounter("herald_records_lost_total",
+                  "Records that were deleted from a topic before they were processed.",
+                  {{"topic", input.tp.topic}})
+      .Increment(static_cast<double>(records));
+  base::LogError("records were deleted before they were processed",
+                 {{"topic", input.tp.topic}, {"partition", input.tp.partition.value},
+                  {"records", records}});
+}
+
+base::Status StreamThread::HandleOutOfRange() {
+  if (consumer_ == nullptr) return base::Status::Ok();
+  const std::vector<base::TopicPartition> gone = consumer_->TakeOutOfRange();
+  if (gone.empty()) return base::Status::Ok();
+  auto starts =
+      shared_.clients.admin().ListOffsets(gone, OffsetSpec::kEarliest, Isolation::kReadUncommitted,
+                                          shared_.config.request_timeout);
+  // Without an answer the consumer is made anew; its start checks the range again.
+  if (!starts.ok()) return base::Status::Lost(starts.status().message());
+  base::Positions seek;
+  for (const base::TopicPartition& tp : gone) {
+    const auto it = routes_.find(tp);
+    if (it == routes_.end()) continue;
+    Task::Input& input = *it->second.second;
+    const base::Offset start = starts->at(tp);
+    CountLost(input, std::max(int64_t{0}, start.value - input.next.value_or(start).value));
+    input.next = start;
+    seek[tp] = start;
+  }
+  return consumer_->Seek(seek);
+}
+
+void StreamThread::RenewStamps() {
+  const std::chrono::nanoseconds now = shared_.clock.Monotonic();
+  if (now - last_stamp_ < kStampEvery) return;
+  last_stamp_ = now;
+  for (const auto& [id, task] : tasks_) {
+    if (task->state() == nullptr || task->phase() != TaskPhase::kRunning) continue;
+    const base::Status put =
+        task->state()->PutNote(kStampNote, std::to_string(shared_.clock.NowMs()));
+    if (!put.ok()) {
+      base::LogWarn("cannot renew the stamp", {{"task", id.ToString()}, {"why", put.ToString()}});
+    }
+  }
+}
+
+void StreamThread::Report(const Task& task) {
+  TaskReport report;
+  report.id = task.id();
+  report.thread = slot_;
+  report.phase = task.phase();
+  for (const Task::Input& input : task.inputs()) {
+    report.inputs.emplace_back(input.tp, input.committed);
+  }
+  if (task.phase() == TaskPhase::kRestoring) {
+    report.restore_remaining = restorer_.Remaining(task.id());
+  }
+  shared_.tasks.Report(std::move(report));
+}
+
+}  // namespace pipeline

@@ -1,0 +1,54 @@
+#include "pipeline/task_registry.h"
+
+#include <utility>
+
+namespace pipeline {
+
+void TaskRegistry::Deposit(const base::TaskId& task, std::unique_ptr<state::TaskState> state,
+                           std::chrono::nanoseconds now) {
+  const std::lock_guard lock(mutex_);
+  deposits_[task] = {std::move(state), now};
+}
+
+std::unique_ptr<state::TaskState> TaskRegistry::Take(const base::TaskId& task) {
+  const std::lock_guard lock(mutex_);
+  const auto it = deposits_.find(task);
+  if (it == deposits_.end()) return nullptr;
+  std::unique_ptr<state::TaskState> state = std::move(it->second.state);
+  deposits_.erase(it);
+  return state;
+}
+
+std::vector<base::TaskId> TaskRegistry::CloseDepositsBefore(std::chrono::nanoseconds before) {
+  std::vector<base::TaskId> closed;
+  const std::lock_guard lock(mutex_);
+  for (auto it = deposits_.begin(); it != deposits_.end();) {
+    if (it->second.at < before) {
+      closed.push_back(it->first);
+      it = deposits_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  return closed;
+}
+
+void TaskRegistry::Report(TaskReport report) {
+  const std::lock_guard lock(mutex_);
+  reports_[report.id] = std::move(report);
+}
+
+void TaskRegistry::Forget(const base::TaskId& task) {
+  const std::lock_guard lock(mutex_);
+  reports_.erase(task);
+}
+
+std::vector<TaskReport> TaskRegistry::Reports() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<TaskReport> reports;
+  reports.reserve(reports_.size());
+  for (const auto& [id, report] : reports_) reports.push_back(report);
+  return reports;
+}
+
+}  // namespace pipeline
