@@ -1,0 +1,100 @@
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "tests/support/fake_clients.h"
+#include "tests/support/fake_incarnation.h"
+
+namespace support {
+namespace {
+
+using base::Offset;
+using base::Positions;
+using base::Result;
+using base::Status;
+using base::TopicPartition;
+using pipeline::Isolation;
+using pipeline::OffsetSpec;
+using pipeline::TopicDescription;
+using std::chrono::milliseconds;
+
+class FakeAdmin : public pipeline::Admin {
+ public:
+  explicit FakeAdmin(std::shared_ptr<Incarnation> incarnation)
+      : incarnation_(std::move(incarnation)), broker_(incarnation_->broker) {}
+
+  Result<std::string> ClusterId(milliseconds) override {
+    return Ask<std::string>("admin.cluster_id",
+                            [&]() -> Result<std::string> { return broker_.cluster_id; });
+  }
+
+  Result<std::map<std::string, TopicDescription>> DescribeTopics(std::span<const std::string> names,
+                                                                 milliseconds) override {
+    using Topics = std::map<std::string, TopicDescription>;
+    return Ask<Topics>("admin.describe_topics", [&]() -> Result<Topics> {
+      Topics described;
+      for (const std::string& name : names) {
+        const auto topic = broker_.topics.find(name);
+        if (topic == broker_.topics.end()) continue;
+        TopicDescription& description = described[name];
+        description.name = name;
+        description.id = topic->second.id;
+        description.partitions = static_cast<int32_t>(topic->second.partitions.size());
+        description.config = topic->second.config;
+      }
+      return described;
+    });
+  }
+
+  Status CreateTopics(std::span<const pipeline::NewTopic> topics, milliseconds) override {
+    return Ask<bool>("admin.create_topics",
+                     [&]() -> Result<bool> {
+                       for (const pipeline::NewTopic& topic : topics) {
+                         if (topic.partitions < 1)
+                           return Status::Fatal(topic.name + ": no partitions");
+                         broker_.CreateTopic(topic);
+                       }
+                       return true;
+                     })
+        .status();
+  }
+
+  Result<Positions> ListOffsets(std::span<const TopicPartition> partitions, OffsetSpec spec,
+                                Isolation isolation, milliseconds) override {
+    return Ask<Positions>("admin.list_offsets", [&]() -> Result<Positions> {
+      Positions offsets;
+      for (const TopicPartition& tp : partitions) {
+        const PartitionLog* log = broker_.Log(tp);
+        if (log == nullptr) return Status::Unavailable(tp.ToString() + ": unknown partition");
+        int64_t offset = log->start();
+        if (spec == OffsetSpec::kLatest) {
+          offset = isolation == Isolation::kReadCommitted ? log->LastStableOffset() : log->end();
+        }
+        offsets[tp] = Offset{offset};
+      }
+      return offsets;
+    });
+  }
+
+ private:
+  template <typename T, typename Answer>
+  Result<T> Ask(const std::string& name, Answer&& answer) {
+    return incarnation_->Call(name, [&](Status fault) -> Result<T> {
+      if (!fault.ok()) return fault;
+      const std::lock_guard lock(broker_.mutex);
+      if (!broker_.reachable) return Status::Unavailable("no broker can be reached");
+      return answer();
+    });
+  }
+
+  const std::shared_ptr<Incarnation> incarnation_;
+  FakeBroker& broker_;
+};
+
+}  // namespace
+
+std::unique_ptr<pipeline::Admin> MakeFakeAdmin(std::shared_ptr<Incarnation> incarnation) {
+  return std::make_unique<FakeAdmin>(std::move(incarnation));
+}
+
+}  // namespace support

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/status.h"
+#include "pipeline/kafka_client.h"
+#include "tests/support/fake_group.h"
+#include "tests/support/fake_log.h"
+
+namespace support {
+
+/// What all clients of one FakeCluster share: topics, groups and transactions.
+///
+/// Time passes in ticks, one for each client call; that is what late markers wait for.
+/// Threads: every call and every member under `mutex`.
+class FakeBroker {
+ public:
+  struct Topic {
+    std::string id;
+    std::map<std::string, std::string> config;
+    std::vector<PartitionLog> partitions;
+  };
+
+  /// A transactional id at its coordinator.
+  struct Transaction {
+    int64_t epoch = -1;
+    /// The running one's number; 0: none is running.
+    int64_t number = 0;
+    /// Its end is decided and its markers are on their way.
+    bool ending = false;
+    bool commit = false;
+    std::set<base::TopicPartition> partitions;
+    std::set<std::string> groups;
+  };
+
+  FakeBroker(uint64_t seed, const base::Clock& broker_clock) : random(seed), clock(broker_clock) {}
+
+  // --- topics
+  PartitionLog* Log(const base::TopicPartition& tp);
+  FakeGroup::PartitionCounts Counts() const;
+  void CreateTopic(const pipeline::NewTopic& topic);
+  /// The same name and settings, empty, with another id.
+  void RecreateTopic(const std::string& name);
+  void AddPartitions(const std::string& name, int32_t count);
+  /// The largest record that the topic takes, in bytes.
+  int64_t RecordBytesMax(const std::string& topic) const;
+
+  // --- transactions; Lost means fenced
+  /// Ends what the id left open and gives the epoch of the new producer.
+  /// Unavailable: markers of the last transaction are held back.
+  base::Result<int64_t> InitProducer(const std::string& id);
+  /// Enlists a partition, once the markers of the last transaction have arrived. Gives the number
+  /// of the transaction.
+  base::Result<int64_t> Enlist(const std::string& id, int64_t epoch,
+                               const base::TopicPartition& tp);
+  base::Status AddOffsets(const std::string& id, int64_t epoch, const std::string& group,
+                          const base::Positions& positions);
+  base::Status EndTransaction(const std::string& id, int64_t epoch, bool commit);
+  /// The coordinator's time-out: aborts what is open and fences its producers.
+  void ExpireTransactions();
+
+  // --- time
+  void Tick();
+  /// Everything that is on its way arrives, though markers be held.
+  void DeliverMarkers(const std::function<bool(const base::TopicPartition&)>& to);
+  /// Lets ticks pass until `done` or until nothing more is to come by waiting.
+  bool WaitUntil(const std::function<bool()>& done);
+
+  uint64_t Random(uint64_t below) { return below == 0 ? 0 : random() % below; }
+  bool Chance(double probability) {
+    return std::uniform_real_distribution<double>(0, 1)(random) < probability;
+  }
+
+  mutable std::mutex mutex;
+  std::mt19937_64 random;
+  const base::Clock& clock;
+  base::ManualClock* poll_clock = nullptr;  ///< An empty Poll() moves it by its time-out.
+  std::string cluster_id = "twin-cluster";
+  std::map<std::string, Topic> topics;
+  std::map<std::string, FakeGroup> groups;
+  std::map<std::string, Transaction> transactions;
+  bool reachable = true;
+  bool hold_markers = false;
+  uint64_t marker_delay_max = 0;  ///< In ticks, drawn for each partition.
+  size_t poll_records_max = 0;    ///< Bound of the random bound of a poll; 0: the caller's alone.
+  bool early_sends = true;        ///< Produce() may send at once what is queued.
+  std::map<std::string, uint64_t> records_read;  ///< By topic: data records given to consumers.
+
+ private:
+  /// A marker on its way to a partition, or (with an empty topic) to a group's offsets.
+  struct Marker {
+    uint64_t due = 0;
+    std::string id;
+    int64_t transaction = 0;
+    bool commit = false;
+    base::TopicPartition partition;
+    std::string group;
+  };
+
+  base::Result<Transaction*> Running(const std::string& id, int64_t epoch);
+  void BeginEnd(const std::string& id, Transaction& transaction, bool commit);
+  void Arrive(const Marker& marker);
+  void FinishIfAllArrived(const std::string& id);
+
+  std::vector<Marker> markers_;
+  uint64_t tick_ = 0;
+  int64_t transaction_numbers_ = 0;
+  int64_t topic_ids_ = 0;
+};
+
+}  // namespace support

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/status.h"
+#include "tests/support/fake_broker.h"
+#include "tests/support/fake_kafka.h"
+
+namespace support {
+
+/// What the clients of one process incarnation share: the hook and the failures to come.
+/// Threads: any.
+struct Incarnation {
+  Incarnation(FakeBroker& shared_broker, const FakeClients::Options& client_options)
+      : broker(shared_broker), options(client_options) {}
+
+  /// Runs `body(fault)` as the client call `name`; `fault` is the failure that was ordered for it.
+  /// `body` returns a Status or a Result; it locks the broker where it needs to.
+  template <typename Body>
+  auto Call(const std::string& name, Body&& body) -> decltype(body(base::Status::Ok())) {
+    if (dead) return base::Status::Lost("this process has crashed");
+    Step(name + ".before");
+    {
+      const std::lock_guard lock(broker.mutex);
+      broker.Tick();
+    }
+    auto result = body(TakeFailure(name));
+    Step(name + ".after");
+    return result;
+  }
+
+  /// Lets the hook see a step; an exception of its kills the incarnation.
+  void Step(const std::string& step) {
+    FakeClients::StepHook current;
+    {
+      const std::lock_guard lock(mutex);
+      current = hook;
+    }
+    if (!current) return;
+    try {
+      current(step);
+    } catch (...) {
+      dead = true;
+      throw;
+    }
+  }
+
+  base::Status TakeFailure(const std::string& name) {
+    const std::lock_guard lock(mutex);
+    const auto waiting = failures.find(name);
+    if (waiting == failures.end() || waiting->second.empty()) return base::Status::Ok();
+    base::Status status = waiting->second.front();
+    waiting->second.pop_front();
+    return status;
+  }
+
+  std::optional<LostCommit> TakeLostCommit() {
+    const std::lock_guard lock(mutex);
+    return std::exchange(lost_commit, std::nullopt);
+  }
+
+  std::optional<std::string> TakeRefusal(const std::string& topic) {
+    const std::lock_guard lock(mutex);
+    const auto refusal = refusals.find(topic);
+    if (refusal == refusals.end()) return std::nullopt;
+    std::string reason = std::move(refusal->second);
+    refusals.erase(refusal);
+    return reason;
+  }
+
+  FakeBroker& broker;
+  const FakeClients::Options options;
+  std::atomic<bool> dead = false;
+  std::mutex mutex;  ///< For the rest.
+  FakeClients::StepHook hook;
+  std::map<std::string, std::deque<base::Status>> failures;
+  std::optional<LostCommit> lost_commit;
+  std::map<std::string, std::string> refusals;
+};
+
+}  // namespace support
