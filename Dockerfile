@@ -21,7 +21,7 @@ RUN --mount=type=bind,from=build,source=/runtime-packages,target=/tmp/runtime-pa
     apt-get update \
  && xargs -a /tmp/runtime-packages apt-get install -y --no-install-recommends ca-certificates curl \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --home-dir /var/lib/herald --create-home herald
+ && useradd --uid 10001 --home-dir /var/lib/herald --create-home herald
 COPY --from=build /src/build/release/herald /usr/local/bin/herald
 COPY LICENSE examples/users.ndjson /usr/local/share/herald/
 USER herald
