@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+#include "stages/inbox_rows.h"
+#include "state/key_value_store.h"
+
+namespace stages {
+
+/// Changes one recipient's inbox and keeps its rows in agreement: counts with items, the unread
+/// index with what is unread, identities with the items and tombstones that they name.
+///
+/// Open() a recipient, change it, Save(). Errors are Corruption: a row that cannot be read, or rows
+/// that contradict each other.
+///
+/// Threads: the stream thread that owns the task.
+class InboxEditor {
+ public:
+  InboxEditor(state::KeyValueStore& inbox, state::KeyValueStore& unread)
+      : inbox_(inbox), unread_(unread) {}
+
+  /// Starts on another recipient; what was not saved of the last one's head is forgotten.
+  base::Status Open(InboxKeys keys);
+
+  const InboxKeys& keys() const { return keys_; }
+  const InboxHead& head() const { return head_; }
+
+  base::Result<std::optional<InboxIdentity>> FindIdentity(const Identity& identity) const;
+  void PutIdentity(const Identity& identity, const InboxIdentity& row);
+
+  /// Adds an unread, unseen item as the latest arrival and returns its number. The identity's row
+  /// is the caller's to put.
+  uint64_t AddItem(const Identity& identity, int64_t time_ms, std::string_view json);
+
+  /// Removes an item; its identity's row is left to the caller.
+  /// REQUIRES: an identity names it.
+  base::Status RemoveItem(int64_t time_ms, uint64_t arrival);
+
+  /// The time of the oldest item. REQUIRES: head().total > 0.
+  base::Result<int64_t> OldestTime() const;
+
+  /// Removes the oldest items with their identities while there are more than `items_max` or they
+  /// are older than `cutoff_ms`, at most `rows_max` of them. Returns how many.
+  base::Result<size_t> Trim(uint64_t items_max, int64_t cutoff_ms, size_t rows_max);
+
+  /// Makes the identity a tombstone. REQUIRES: it is not one, and no item is left of it.
+  void AddTombstone(const Identity& identity, int64_t decided_ms, int64_t stamp_ms);
+
+  /// Takes a tombstone out of the order of tombstones; its identity's row is left to the caller.
+  void RemoveTombstone(const Identity& identity, int64_t stamp_ms);
+
+  /// Forgets the oldest tombstones while there are more than `tombstones_max` or they were made
+  /// before `cutoff_ms`, at most `rows_max` of them. Returns how many.
+  base::Result<size_t> EvictTombstones(uint64_t tombstones_max, int64_t cutoff_ms, size_t rows_max);
+
+  /// Writes the head if it changed; the version grows by one if a reader could see a change.
+  void Save();
+
+ private:
+  struct Item {
+    std::string key;
+    int64_t time_ms = 0;
+    uint64_t arrival = 0;
+    Identity identity;
+    bool read = false;
+    bool seen = false;
+  };
+  base::Status ReadItem(std::string_view key, std::string_view value, Item& item) const;
+  void EraseItem(const Item& item);
+  /// Visits items, oldest first, until `visitor` returns false.
+  template <typename Visitor>
+  base::Status VisitOldest(const Visitor& visitor) const;
+  base::Status CorruptRow(std::string_view what) const;
+
+  state::KeyValueStore& inbox_;
+  state::KeyValueStore& unread_;
+  InboxKeys keys_;
+  InboxHead head_;
+  InboxHead saved_;
+  bool visible_change_ = false;
+};
+
+}  // namespace stages

@@ -1,0 +1,175 @@
+#include "stages/inbox_repair.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace stages {
+namespace {
+
+/// An item by what its identity says of it.
+struct ItemPlace {
+  Identity identity;
+  int64_t time_ms = 0;
+  uint64_t arrival = 0;
+  auto operator<=>(const ItemPlace&) const = default;
+};
+
+struct ItemState {
+  ItemPlace place;
+  uint64_t mark_number = 0;
+  bool read = false;
+  bool seen = false;
+};
+
+struct TombstonePlace {
+  Identity identity;
+  int64_t stamp_ms = 0;
+  auto operator<=>(const TombstonePlace&) const = default;
+};
+
+/// All that a recipient has, without the texts.
+struct Rows {
+  InboxHead head;
+  std::vector<ItemState> items;  // newest first, as in the store
+  /// As the identity rows say.
+  std::set<ItemPlace> standing;
+  std::set<TombstonePlace> tombstones;
+  /// As the order of tombstones says.
+  std::set<TombstonePlace> ordered;
+};
+
+bool ReadRow(std::string_view key, std::string_view value, Rows& rows) {
+  InboxRowKey parsed;
+  if (!ParseInboxKey(key, parsed)) return false;
+  switch (parsed.kind) {
+    case InboxRowKind::kHead:
+      return DecodeHead(value, rows.head);
+    case InboxRowKind::kItem: {
+      InboxItem item;
+      if (!DecodeItem(value, item)) return false;
+      // The head is the first row of all, so its marks are known.
+      rows.items.push_back({{item.identity, parsed.time_ms, parsed.arrival},
+                            item.mark_number,
+                            item.IsRead(rows.head),
+                            item.IsSeen(rows.head)});
+      return true;
+    }
+    case InboxRowKind::kIdentity: {
+      InboxIdentity identity;
+      if (!DecodeIdentity(value, identity)) return false;
+      if (identity.stands) {
+        rows.standing.insert({parsed.identity, identity.item_ms, identity.item_arrival});
+      } else {
+        rows.tombstones.insert({parsed.identity, identity.stamp_ms});
+      }
+      return true;
+    }
+    case InboxRowKind::kTombstone:
+      rows.ordered.insert({parsed.identity, parsed.time_ms});
+      return true;
+  }
+  return false;
+}
+
+base::Status ReadRows(const InboxKeys& keys, const state::KeyValueStore& inbox, Rows& rows) {
+  bool readable = true;
+  RETURN_IF_ERROR(
+      inbox.Scan(keys.group(), keys.GroupEnd(), [&](std::string_view key, std::string_view value) {
+        readable = ReadRow(key, value, rows);
+        return readable;
+      }));
+  if (!readable) return base::Status::Corruption("store inbox: unreadable row");
+  return base::Status::Ok();
+}
+
+/// Drops items and identities that do not name each other.
+void MatchItems(const InboxKeys& keys, state::KeyValueStore& inbox, Rows& rows) {
+  std::erase_if(rows.items, [&](const ItemState& item) {
+    if (rows.standing.erase(item.place) == 1) return false;
+    inbox.Delete(keys.Item(item.place.time_ms, item.place.arrival));
+    return true;
+  });
+  for (const ItemPlace& left : rows.standing) inbox.Delete(keys.IdentityRow(left.identity));
+}
+
+/// Drops tombstones that have no place in the order, and places that have no tombstone.
+void MatchTombstones(const InboxKeys& keys, state::KeyValueStore& inbox, Rows& rows) {
+  std::erase_if(rows.ordered, [&](const TombstonePlace& place) {
+    if (rows.tombstones.erase(place) == 1) return false;
+    inbox.Delete(keys.Tombstone(place.stamp_ms, place.identity));
+    return true;
+  });
+  for (const TombstonePlace& left : rows.tombstones) inbox.Delete(keys.IdentityRow(left.identity));
+}
+
+InboxHead CountAnew(const Rows& rows) {
+  InboxHead head = rows.head;
+  head.total = rows.items.size();
+  head.unread = 0;
+  head.unseen = 0;
+  head.tombstones = rows.ordered.size();
+  for (const ItemState& item : rows.items) {
+    if (!item.read) ++head.unread;
+    if (!item.seen) ++head.unseen;
+    head.last_arrival = std::max({head.last_arrival, item.place.arrival, item.mark_number});
+  }
+  if (!rows.items.empty()) {
+    const ItemPlace& oldest = rows.items.back().place;
+    const ItemPlace known{{}, head.oldest_ms, head.oldest_arrival};
+    // "No item is older" must hold; that the place is an item's is not asked for.
+    if (rows.head.total == 0 ||
+        std::pair(oldest.time_ms, oldest.arrival) < std::pair(known.time_ms, known.arrival)) {
+      head.oldest_ms = oldest.time_ms;
+      head.oldest_arrival = oldest.arrival;
+    }
+  }
+  for (const TombstonePlace& place : rows.ordered) {
+    head.oldest_tombstone_ms = std::min(head.oldest_tombstone_ms, place.stamp_ms);
+  }
+  return head;
+}
+
+base::Status BuildIndex(const InboxKeys& keys, const Rows& rows, state::KeyValueStore& unread) {
+  std::set<std::string, std::less<>> expected;
+  for (const ItemState& item : rows.items) {
+    if (!item.read) expected.insert(keys.Item(item.place.time_ms, item.place.arrival));
+  }
+  std::vector<std::string> stale;
+  RETURN_IF_ERROR(
+      unread.Scan(keys.group(), keys.GroupEnd(), [&](std::string_view key, std::string_view) {
+        const auto it = expected.find(key);
+        if (it == expected.end()) {
+          stale.emplace_back(key);
+        } else {
+          expected.erase(it);
+        }
+        return true;
+      }));
+  for (const std::string& key : stale) unread.Delete(key);
+  for (const std::string& key : expected) unread.Put(key, EncodeMarkerRow());
+  return base::Status::Ok();
+}
+
+}  // namespace
+
+base::Status RebuildUnread(std::string_view group, state::KeyValueStore& inbox,
+                           state::KeyValueStore& unread) {
+  const InboxKeys keys = InboxKeys::OfGroup(group);
+  Rows rows;
+  RETURN_IF_ERROR(ReadRows(keys, inbox, rows));
+  MatchItems(keys, inbox, rows);
+  MatchTombstones(keys, inbox, rows);
+  InboxHead head = CountAnew(rows);
+  if (head != rows.head) {
+    ++head.version;
+    inbox.Put(keys.Head(), EncodeHead(head));
+  }
+  return BuildIndex(keys, rows, unread);
+}
+
+}  // namespace stages

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+
+namespace stages {
+
+/// The names of Herald's topics; docs/formats.md says what their records are.
+struct Topics {
+  std::string events = "events";
+  std::string users = "users";
+  std::string notifications = "notifications";
+  std::string inbox_actions = "inbox-actions";
+  std::string dead_letters = "dead-letters";
+
+  /// The same names with `prefix` before each.
+  static Topics WithPrefix(const std::string& prefix) {
+    Topics topics;
+    for (std::string* name : {&topics.events, &topics.users, &topics.notifications,
+                              &topics.inbox_actions, &topics.dead_letters}) {
+      name->insert(0, prefix);
+    }
+    return topics;
+  }
+};
+
+}  // namespace stages
