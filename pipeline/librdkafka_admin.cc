@@ -1,0 +1,334 @@
+#include "pipeline/librdkafka_admin.h"
+
+#include <algorithm>
+#include <array>
+#include <thread>
+#include <utility>
+
+#include "base/log.h"
+#include "pipeline/embedded_broker.h"
+
+namespace pipeline {
+namespace {
+
+using rdkafka::Deadline;
+
+constexpr size_t kReasonBytesMax = 512;
+/// A request's own time-out fires first, so that its reason is told; this is the reserve.
+constexpr milliseconds kAwaitReserve{500};
+constexpr milliseconds kTopicPollInterval{20};
+
+/// The settings of a topic that Herald looks at.
+constexpr std::array kTopicSettings = {
+    "cleanup.policy",          "max.message.bytes",         "retention.ms", "retention.bytes",
+    "delete.retention.ms",     "min.compaction.lag.ms",     "segment.ms",   "min.insync.replicas",
+    "message.timestamp.type",  "message.timestamp.after.max.ms",
+    "message.timestamp.before.max.ms",
+};
+
+rdkafka::AdminOptions NewOptions(rd_kafka_t* handle, rd_kafka_admin_op_t operation,
+                                 milliseconds timeout) {
+  rdkafka::AdminOptions options(rd_kafka_AdminOptions_new(handle, operation));
+  std::array<char, kReasonBytesMax> reason{};
+  rd_kafka_AdminOptions_set_request_timeout(options.get(), Deadline(timeout).remaining_ms(),
+                                            reason.data(), reason.size());
+  return options;
+}
+
+base::Status TopicMissing(const std::string& topic) {
+  return base::Status::Unavailable("topic " + topic + " does not show up in the metadata yet");
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Admin>> LibrdkafkaAdmin::New(
+    std::shared_ptr<rdkafka::Shared> shared) {
+  auto admin = std::unique_ptr<LibrdkafkaAdmin>(new LibrdkafkaAdmin(shared));
+  rdkafka::Callbacks callbacks;
+  callbacks.opaque = admin.get();
+  callbacks.error = OnError;
+  base::Result<rdkafka::Handle> handle =
+      rdkafka::NewHandle(*shared, RD_KAFKA_PRODUCER, {{"enable.metrics.push", "false"}}, callbacks);
+  if (!handle.ok()) return handle.status();
+  admin->handle_ = std::move(handle).value();
+  return std::unique_ptr<Admin>(std::move(admin));
+}
+
+void LibrdkafkaAdmin::OnError(rd_kafka_t*, int error, const char* reason, void* opaque) {
+  auto& admin = *static_cast<LibrdkafkaAdmin*>(opaque);
+  if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+    admin.shared_->outage.AllBrokersDown(reason);
+  } else {
+    base::LogDebug("admin", {{"reason", reason}});
+  }
+}
+
+base::Result<rdkafka::Event> LibrdkafkaAdmin::Await(rd_kafka_queue_t* queue, milliseconds timeout,
+                                                    std::string_view what) {
+  rdkafka::Event event(
+      rd_kafka_queue_poll(queue, Deadline(timeout + kAwaitReserve).remaining_ms()));
+  rd_kafka_poll(handle_.get(), 0);
+  if (event == nullptr) {
+    return base::Status::Unavailable(std::string(what) + ": no answer in time");
+  }
+  const rd_kafka_resp_err_t error = rd_kafka_event_error(event.get());
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    base::Status status = rdkafka::RequestStatus(error, what);
+    const char* detail = rd_kafka_event_error_string(event.get());
+    return detail == nullptr ? status : status.WithContext(detail);
+  }
+  shared_->outage.Reached();
+  return event;
+}
+
+base::Result<std::string> LibrdkafkaAdmin::ClusterId(milliseconds timeout) {
+  char* id = rd_kafka_clusterid(handle_.get(), Deadline(timeout).remaining_ms());
+  rd_kafka_poll(handle_.get(), 0);
+  if (id == nullptr) {
+    return base::Status::Unavailable("the cluster's id: no broker answered in time");
+  }
+  std::string copy = id;
+  rd_kafka_mem_free(handle_.get(), id);
+  shared_->outage.Reached();
+  return copy;
+}
+
+base::Result<std::map<std::string, TopicDescription>> LibrdkafkaAdmin::DescribeTopics(
+    std::span<const std::string> names, milliseconds timeout) {
+  const Deadline deadline(timeout);
+  if (names.empty()) return Topics();
+  if (shared_->options.embedded_broker != nullptr) return DescribeByMetadata(names, timeout);
+  base::Result<Topics> topics = Describe(names, timeout);
+  if (topics.ok() && !topics->empty()) {
+    RETURN_IF_ERROR(AddConfigs(&topics.value(), deadline.remaining()));
+  }
+  return topics;
+}
+
+base::Result<LibrdkafkaAdmin::Topics> LibrdkafkaAdmin::Describe(std::span<const std::string> names,
+                                                                milliseconds timeout) {
+  std::vector<const char*> pointers;
+  for (const std::string& name : names) pointers.push_back(name.c_str());
+  const rdkafka::Owned<rd_kafka_TopicCollection_t, rd_kafka_TopicCollection_destroy> collection(
+      rd_kafka_TopicCollection_of_topic_names(pointers.data(), pointers.size()));
+  const rdkafka::Queue queue(rd_kafka_queue_new(handle_.get()));
+  const rdkafka::AdminOptions options =
+      NewOptions(handle_.get(), RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, timeout);
+  rd_kafka_DescribeTopics(handle_.get(), collection.get(), options.get(), queue.get());
+  const base::Result<rdkafka::Event> event = Await(queue.get(), timeout, "describing topics");
+  if (!event.ok()) return event.status();
+
+  Topics topics;
+  size_t count = 0;
+  const rd_kafka_TopicDescription_t** descriptions = rd_kafka_DescribeTopics_result_topics(
+      rd_kafka_event_DescribeTopics_result(event->get()), &count);
+  for (size_t i = 0; i < count; ++i) {
+    TopicDescription topic;
+    topic.name = rd_kafka_TopicDescription_name(descriptions[i]);
+    const rd_kafka_error_t* error = rd_kafka_TopicDescription_error(descriptions[i]);
+    const rd_kafka_resp_err_t code =
+        error == nullptr ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(error);
+    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) continue;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return rdkafka::RequestStatus(code, "describing topic " + topic.name);
+    }
+    size_t partitions = 0;
+    rd_kafka_TopicDescription_partitions(descriptions[i], &partitions);
+    topic.partitions = static_cast<int32_t>(partitions);
+    const rd_kafka_Uuid_t* id = rd_kafka_TopicDescription_topic_id(descriptions[i]);
+    const char* text = id == nullptr ? nullptr : rd_kafka_Uuid_base64str(id);
+    if (text != nullptr) topic.id = text;
+    topics.emplace(topic.name, std::move(topic));
+  }
+  return topics;
+}
+
+base::Status LibrdkafkaAdmin::AddConfigs(Topics* topics, milliseconds timeout) {
+  using Resource = rdkafka::Owned<rd_kafka_ConfigResource_t, rd_kafka_ConfigResource_destroy>;
+  std::vector<Resource> resources;
+  std::vector<rd_kafka_ConfigResource_t*> pointers;
+  for (const auto& [name, topic] : *topics) {
+    resources.emplace_back(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name.c_str()));
+    pointers.push_back(resources.back().get());
+  }
+  const rdkafka::Queue queue(rd_kafka_queue_new(handle_.get()));
+  const rdkafka::AdminOptions options =
+      NewOptions(handle_.get(), RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, timeout);
+  rd_kafka_DescribeConfigs(handle_.get(), pointers.data(), pointers.size(), options.get(),
+                           queue.get());
+  const base::Result<rdkafka::Event> event =
+      Await(queue.get(), timeout, "describing topics' settings");
+  if (!event.ok()) return event.status();
+
+  size_t count = 0;
+  const rd_kafka_ConfigResource_t** described = rd_kafka_DescribeConfigs_result_resources(
+      rd_kafka_event_DescribeConfigs_result(event->get()), &count);
+  for (size_t i = 0; i < count; ++i) {
+    const std::string name = rd_kafka_ConfigResource_name(described[i]);
+    const rd_kafka_resp_err_t error = rd_kafka_ConfigResource_error(described[i]);
+    // Not allowed to look: the caller sees no settings, and decides.
+    if (error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) continue;
+    if (error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) return TopicMissing(name);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return rdkafka::RequestStatus(error, "describing the settings of topic " + name);
+    }
+    const auto topic = topics->find(name);
+    if (topic == topics->end()) continue;
+    size_t entries = 0;
+    const rd_kafka_ConfigEntry_t** configs =
+        rd_kafka_ConfigResource_configs(described[i], &entries);
+    for (size_t j = 0; j < entries; ++j) {
+      const std::string_view key = rd_kafka_ConfigEntry_name(configs[j]);
+      const char* value = rd_kafka_ConfigEntry_value(configs[j]);
+      if (value == nullptr) continue;
+      if (std::find(kTopicSettings.begin(), kTopicSettings.end(), key) != kTopicSettings.end()) {
+        topic->second.config.emplace(key, value);
+      }
+    }
+  }
+  return base::Status::Ok();
+}
+
+/// The embedded broker has no request for more.
+base::Result<LibrdkafkaAdmin::Topics> LibrdkafkaAdmin::DescribeByMetadata(
+    std::span<const std::string> names, milliseconds timeout) {
+  const rd_kafka_metadata_t* raw = nullptr;
+  const rd_kafka_resp_err_t error =
+      rd_kafka_metadata(handle_.get(), 1, nullptr, &raw, Deadline(timeout).remaining_ms());
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return rdkafka::RequestStatus(error, "asking for metadata");
+  }
+  const rdkafka::Owned<const rd_kafka_metadata_t, rd_kafka_metadata_destroy> metadata(raw);
+  Topics topics;
+  for (int i = 0; i < metadata->topic_cnt; ++i) {
+    const rd_kafka_metadata_topic_t& found = metadata->topics[i];
+    if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+    if (std::find(names.begin(), names.end(), found.topic) == names.end()) continue;
+    TopicDescription topic;
+    topic.name = found.topic;
+    topic.partitions = found.partition_cnt;
+    topics.emplace(topic.name, std::move(topic));
+  }
+  return topics;
+}
+
+base::Status LibrdkafkaAdmin::CreateTopics(std::span<const NewTopic> topics,
+                                           milliseconds timeout) {
+  if (topics.empty()) return base::Status::Ok();
+  const Deadline deadline(timeout);
+  if (EmbeddedBroker* broker = shared_->options.embedded_broker; broker != nullptr) {
+    for (const NewTopic& topic : topics) {
+      RETURN_IF_ERROR(broker->CreateTopic(topic.name, topic.partitions));
+    }
+  } else {
+    RETURN_IF_ERROR(RequestTopics(topics, timeout));
+  }
+  return WaitForTopics(topics, deadline.remaining());
+}
+
+base::Status LibrdkafkaAdmin::RequestTopics(std::span<const NewTopic> topics,
+                                            milliseconds timeout) {
+  using Request = rdkafka::Owned<rd_kafka_NewTopic_t, rd_kafka_NewTopic_destroy>;
+  std::vector<Request> requests;
+  std::vector<rd_kafka_NewTopic_t*> pointers;
+  std::array<char, kReasonBytesMax> reason{};
+  for (const NewTopic& topic : topics) {
+    requests.emplace_back(rd_kafka_NewTopic_new(topic.name.c_str(), topic.partitions,
+                                                topic.replication_factor, reason.data(),
+                                                reason.size()));
+    if (requests.back() == nullptr) {
+      return base::Status::Fatal("creating topic " + topic.name + ": " + reason.data());
+    }
+    pointers.push_back(requests.back().get());
+    for (const auto& [name, value] : topic.config) {
+      rd_kafka_NewTopic_set_config(pointers.back(), name.c_str(), value.c_str());
+    }
+  }
+  const rdkafka::Queue queue(rd_kafka_queue_new(handle_.get()));
+  const rdkafka::AdminOptions options =
+      NewOptions(handle_.get(), RD_KAFKA_ADMIN_OP_CREATETOPICS, timeout);
+  rd_kafka_AdminOptions_set_operation_timeout(options.get(), Deadline(timeout).remaining_ms(),
+                                              reason.data(), reason.size());
+  rd_kafka_CreateTopics(handle_.get(), pointers.data(), pointers.size(), options.get(),
+                        queue.get());
+  const base::Result<rdkafka::Event> event = Await(queue.get(), timeout, "creating topics");
+  if (!event.ok()) return event.status();
+
+  size_t count = 0;
+  const rd_kafka_topic_result_t** results = rd_kafka_CreateTopics_result_topics(
+      rd_kafka_event_CreateTopics_result(event->get()), &count);
+  for (size_t i = 0; i < count; ++i) {
+    const rd_kafka_resp_err_t error = rd_kafka_topic_result_error(results[i]);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR ||
+        error == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+      continue;
+    }
+    const char* detail = rd_kafka_topic_result_error_string(results[i]);
+    return rdkafka::RequestStatus(error, std::string("creating topic ") +
+                                             rd_kafka_topic_result_name(results[i]) + ": " +
+                                             (detail == nullptr ? "" : detail));
+  }
+  return base::Status::Ok();
+}
+
+/// Brokers hear of a new topic one after the other.
+base::Status LibrdkafkaAdmin::WaitForTopics(std::span<const NewTopic> topics,
+                                            milliseconds timeout) {
+  const Deadline deadline(timeout);
+  std::vector<std::string> names;
+  for (const NewTopic& topic : topics) names.push_back(topic.name);
+  while (true) {
+    const base::Result<Topics> described = shared_->options.embedded_broker != nullptr
+                                               ? DescribeByMetadata(names, deadline.remaining())
+                                               : Describe(names, deadline.remaining());
+    if (!described.ok()) return described.status();
+    const auto missing =
+        std::find_if(names.begin(), names.end(), [&](const std::string& name) {
+          const auto found = described->find(name);
+          return found == described->end() || found->second.partitions == 0;
+        });
+    if (missing == names.end()) return base::Status::Ok();
+    if (deadline.passed()) return TopicMissing(*missing);
+    std::this_thread::sleep_for(kTopicPollInterval);
+  }
+}
+
+base::Result<Positions> LibrdkafkaAdmin::ListOffsets(
+    std::span<const base::TopicPartition> partitions, OffsetSpec spec, Isolation isolation,
+    milliseconds timeout) {
+  Positions offsets;
+  if (partitions.empty()) return offsets;
+  const rdkafka::PartitionList list = rdkafka::NewPartitionList(partitions.size());
+  for (const base::TopicPartition& partition : partitions) {
+    rdkafka::Add(list.get(), partition)->offset = spec == OffsetSpec::kEarliest
+                                                      ? RD_KAFKA_OFFSET_SPEC_EARLIEST
+                                                      : RD_KAFKA_OFFSET_SPEC_LATEST;
+  }
+  const rdkafka::Queue queue(rd_kafka_queue_new(handle_.get()));
+  const rdkafka::AdminOptions options =
+      NewOptions(handle_.get(), RD_KAFKA_ADMIN_OP_LISTOFFSETS, timeout);
+  const rdkafka::Error refused(rd_kafka_AdminOptions_set_isolation_level(
+      options.get(), isolation == Isolation::kReadCommitted
+                         ? RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED
+                         : RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED));
+  if (refused != nullptr) return base::Status::Fatal(rd_kafka_error_string(refused.get()));
+  rd_kafka_ListOffsets(handle_.get(), list.get(), options.get(), queue.get());
+  const base::Result<rdkafka::Event> event = Await(queue.get(), timeout, "listing offsets");
+  if (!event.ok()) return event.status();
+
+  size_t count = 0;
+  const rd_kafka_ListOffsetsResultInfo_t** infos = rd_kafka_ListOffsets_result_infos(
+      rd_kafka_event_ListOffsets_result(event->get()), &count);
+  for (size_t i = 0; i < count; ++i) {
+    const rd_kafka_topic_partition_t& element =
+        *rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);
+    const base::TopicPartition partition = rdkafka::ToTopicPartition(element);
+    if (element.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return rdkafka::RequestStatus(element.err, "listing offsets of " + partition.ToString());
+    }
+    offsets.emplace(partition, base::Offset{element.offset});
+  }
+  return offsets;
+}
+
+}  // namespace pipeline

@@ -1,0 +1,221 @@
+#include "pipeline/librdkafka_async_producer.h"
+
+#include <utility>
+
+#include "base/log.h"
+
+namespace pipeline {
+namespace {
+
+constexpr int kRecordBytesMax = 20 * 1024 * 1024;
+constexpr int kQueueKbytesMax = 64 * 1024;
+constexpr int kQueueRecordsMax = 100000;
+/// Senders of records that could not be queued wait when so many are still to be told.
+constexpr size_t kFailuresMax = 10000;
+constexpr int kPollMs = 1000;
+constexpr int kMetadataTimeoutMs = 1000;
+constexpr int kFinishTimeoutMs = 1000;
+
+rdkafka::Settings AsyncProducerSettings(milliseconds delivery_timeout) {
+  return {
+      {"enable.idempotence", "true"},
+      {"acks", "all"},
+      {"compression.codec", "none"},
+      {"linger.ms", "0"},
+      {"message.max.bytes", std::to_string(kRecordBytesMax)},
+      {"queue.buffering.max.kbytes", std::to_string(kQueueKbytesMax)},
+      {"queue.buffering.max.messages", std::to_string(kQueueRecordsMax)},
+      {"delivery.timeout.ms", std::to_string(delivery_timeout.count())},
+      {"retry.backoff.ms", "10"},
+      {"retry.backoff.max.ms", "200"},
+      {"enable.metrics.push", "false"},
+  };
+}
+
+const void* Data(const std::optional<std::string_view>& bytes) {
+  if (!bytes) return nullptr;
+  return bytes->empty() ? "" : bytes->data();
+}
+
+size_t Size(const std::optional<std::string_view>& bytes) { return bytes ? bytes->size() : 0; }
+
+base::Status FailureOf(rd_kafka_resp_err_t error, const std::string& where) {
+  const std::string text = "producing to " + where + ": " + rdkafka::ErrorText(error);
+  switch (error) {
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+      return base::Status::InvalidArgument(text);
+    default:
+      return base::Status::Unavailable(text);
+  }
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<AsyncProducer>> LibrdkafkaAsyncProducer::New(
+    std::shared_ptr<rdkafka::Shared> shared) {
+  auto producer =
+      std::unique_ptr<LibrdkafkaAsyncProducer>(new LibrdkafkaAsyncProducer(shared));
+  rdkafka::Callbacks callbacks;
+  callbacks.opaque = producer.get();
+  callbacks.error = OnError;
+  callbacks.delivery = OnDelivery;
+  base::Result<rdkafka::Handle> handle =
+      rdkafka::NewHandle(*shared, RD_KAFKA_PRODUCER,
+                         AsyncProducerSettings(shared->options.delivery_timeout), callbacks);
+  if (!handle.ok()) return handle.status();
+  producer->handle_ = std::move(handle).value();
+  producer->Start();
+  return std::unique_ptr<AsyncProducer>(std::move(producer));
+}
+
+void LibrdkafkaAsyncProducer::Start() {
+  queue_.reset(rd_kafka_queue_get_main(handle_.get()));
+  thread_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
+}
+
+LibrdkafkaAsyncProducer::~LibrdkafkaAsyncProducer() {
+  if (handle_ == nullptr) return;
+  thread_.request_stop();
+  rd_kafka_queue_yield(queue_.get());
+  thread_.join();
+  topics_.clear();
+  queue_.reset();
+}
+
+void LibrdkafkaAsyncProducer::Run(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    rd_kafka_poll(handle_.get(), kPollMs);
+    WarmTopics();
+    ReportFailures();
+  }
+  // Each record still in the queue gets its report, which says that it was purged.
+  rd_kafka_purge(handle_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+  rd_kafka_flush(handle_.get(), kFinishTimeoutMs);
+  ReportFailures();
+}
+
+/// The first record of a topic would wait a second for its metadata; asking makes it milliseconds.
+void LibrdkafkaAsyncProducer::WarmTopics() {
+  std::vector<rd_kafka_topic_t*> cold;
+  {
+    const std::lock_guard lock(mutex_);
+    cold.swap(cold_topics_);
+  }
+  for (rd_kafka_topic_t* topic : cold) {
+    const rd_kafka_metadata_t* metadata = nullptr;
+    rd_kafka_metadata(handle_.get(), 0, topic, &metadata, kMetadataTimeoutMs);
+    if (metadata != nullptr) rd_kafka_metadata_destroy(metadata);
+  }
+}
+
+void LibrdkafkaAsyncProducer::ReportFailures() {
+  std::vector<Failure> failures;
+  {
+    const std::lock_guard lock(mutex_);
+    failures.swap(failures_);
+  }
+  failures_reported_.notify_all();
+  for (Failure& failure : failures) Tell(failure.delivered, std::move(failure.status));
+}
+
+rd_kafka_topic_t* LibrdkafkaAsyncProducer::FindTopic(std::string_view name) {
+  bool cold = false;
+  rd_kafka_topic_t* topic = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    auto found = topics_.find(name);
+    if (found == topics_.end()) {
+      const std::string key(name);
+      rd_kafka_topic_t* fresh = rd_kafka_topic_new(handle_.get(), key.c_str(), nullptr);
+      if (fresh == nullptr) return nullptr;
+      found = topics_.emplace(key, fresh).first;
+      cold_topics_.push_back(fresh);
+      cold = true;
+    }
+    topic = found->second.get();
+  }
+  if (cold) rd_kafka_queue_yield(queue_.get());
+  return topic;
+}
+
+void LibrdkafkaAsyncProducer::Produce(std::string_view topic, base::Partition partition,
+                                      std::optional<std::string_view> key,
+                                      std::optional<std::string_view> value, Delivered delivered) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++waiting_;
+  }
+  rd_kafka_topic_t* handle = FindTopic(topic);
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+  if (handle != nullptr) {
+    auto waiting = std::make_unique<Delivered>(std::move(delivered));
+    if (rd_kafka_produce(handle, partition.value, RD_KAFKA_MSG_F_COPY,
+                         const_cast<void*>(Data(value)), Size(value), Data(key), Size(key),
+                         waiting.get()) == 0) {
+      static_cast<void>(waiting.release());  // OnDelivery() owns it now
+      return;
+    }
+    error = rd_kafka_last_error();
+    delivered = std::move(*waiting);
+  }
+  Fail(std::move(delivered),
+       FailureOf(error, base::TopicPartition{std::string(topic), partition}.ToString()));
+}
+
+void LibrdkafkaAsyncProducer::Fail(Delivered delivered, base::Status status) {
+  {
+    std::unique_lock lock(mutex_);
+    failures_reported_.wait(lock, [this] { return failures_.size() < kFailuresMax; });
+    failures_.push_back({std::move(delivered), std::move(status)});
+  }
+  rd_kafka_queue_yield(queue_.get());
+}
+
+void LibrdkafkaAsyncProducer::OnDelivery(rd_kafka_t*, const rd_kafka_message_t* message,
+                                         void* opaque) {
+  auto& producer = *static_cast<LibrdkafkaAsyncProducer*>(opaque);
+  const std::unique_ptr<Delivered> delivered(static_cast<Delivered*>(message->_private));
+  producer.Tell(*delivered, OutcomeOf(*message, &producer.shared_->outage));
+}
+
+base::Result<base::Offset> LibrdkafkaAsyncProducer::OutcomeOf(const rd_kafka_message_t& message,
+                                                              rdkafka::OutageLog* outage) {
+  if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    outage->Reached();
+    return base::Offset{message.offset};
+  }
+  const base::TopicPartition partition{rd_kafka_topic_name(message.rkt),
+                                       base::Partition{message.partition}};
+  return FailureOf(message.err, partition.ToString());
+}
+
+void LibrdkafkaAsyncProducer::Tell(const Delivered& delivered,
+                                   base::Result<base::Offset> outcome) {
+  delivered(std::move(outcome));
+  const std::lock_guard lock(mutex_);
+  if (--waiting_ == 0) waiting_changed_.notify_all();
+}
+
+void LibrdkafkaAsyncProducer::OnError(rd_kafka_t*, int error, const char* reason, void* opaque) {
+  auto& producer = *static_cast<LibrdkafkaAsyncProducer*>(opaque);
+  if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+    producer.shared_->outage.AllBrokersDown(reason);
+  } else {
+    base::LogDebug("producer", {{"reason", reason}});
+  }
+}
+
+base::Status LibrdkafkaAsyncProducer::Flush(milliseconds timeout) {
+  std::unique_lock lock(mutex_);
+  if (waiting_changed_.wait_for(lock, timeout, [this] { return waiting_ == 0; })) {
+    return base::Status::Ok();
+  }
+  return base::Status::Unavailable("flushing: " + std::to_string(waiting_) +
+                                   " records are not delivered yet");
+}
+
+}  // namespace pipeline

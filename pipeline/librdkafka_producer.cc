@@ -1,0 +1,418 @@
+#include "pipeline/librdkafka_producer.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "pipeline/librdkafka_consumer.h"
+
+namespace pipeline {
+namespace {
+
+using rdkafka::Deadline;
+
+constexpr int kRecordBytesMax = 20 * 1024 * 1024;
+constexpr int kQueueKbytesMax = 64 * 1024;
+constexpr int kQueueRecordsMax = 1000000;
+/// Delivery reports are served at least each so many records.
+constexpr uint32_t kPollEvery = 256;
+/// How long Produce() waits for room, which comes as soon as brokers take records again.
+constexpr milliseconds kQueueFullTimeout{30000};
+constexpr int kQueueFullPollMs = 10;
+/// Between two tries of a call that librdkafka asks to repeat.
+constexpr int kRetryPollMs = 5;
+constexpr milliseconds kMetadataTimeout{5000};
+constexpr milliseconds kDeliveryTimeout{120000};
+/// More are not told apart: the others of the transaction come up at its replay.
+constexpr size_t kRefusedMax = 10000;
+
+rdkafka::Settings ProducerSettings(const std::string& transactional_id,
+                                   milliseconds transaction_timeout) {
+  rdkafka::Settings settings = {
+      {"enable.idempotence", "true"},
+      {"acks", "all"},
+      {"compression.codec", "none"},
+      {"message.max.bytes", std::to_string(kRecordBytesMax)},
+      {"queue.buffering.max.kbytes", std::to_string(kQueueKbytesMax)},
+      {"queue.buffering.max.messages", std::to_string(kQueueRecordsMax)},
+      // The first request after a commit is told to come again, and waits for one back-off.
+      {"retry.backoff.ms", "2"},
+      {"retry.backoff.max.ms", "100"},
+      {"enable.metrics.push", "false"},
+  };
+  if (transactional_id.empty()) {
+    settings.emplace_back("linger.ms", "5");
+    settings.emplace_back("delivery.timeout.ms", std::to_string(kDeliveryTimeout.count()));
+  } else {
+    settings.emplace_back("linger.ms", "20");
+    settings.emplace_back("transactional.id", transactional_id);
+    settings.emplace_back("transaction.timeout.ms", std::to_string(transaction_timeout.count()));
+    settings.emplace_back("delivery.timeout.ms", std::to_string(transaction_timeout.count()));
+  }
+  return settings;
+}
+
+/// What no retry can cure: the record itself is wrong for its topic.
+bool IsRefusedForGood(rd_kafka_resp_err_t error) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// Null stays null, and empty stays empty.
+const void* Data(const std::optional<std::string_view>& bytes) {
+  if (!bytes) return nullptr;
+  return bytes->empty() ? "" : bytes->data();
+}
+
+size_t Size(const std::optional<std::string_view>& bytes) { return bytes ? bytes->size() : 0; }
+
+/// After these the coordinator may have committed without our knowing.
+bool IsOutcomeUnknown(rd_kafka_resp_err_t error) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE:
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
+    case RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION:
+    case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
+    case RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID:
+    case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_ID_MAPPING:
+    case RD_KAFKA_RESP_ERR_UNKNOWN:
+    case RD_KAFKA_RESP_ERR__FAIL:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Producer>> LibrdkafkaProducer::New(
+    std::shared_ptr<rdkafka::Shared> shared, const std::string& transactional_id) {
+  auto producer = std::unique_ptr<LibrdkafkaProducer>(
+      new LibrdkafkaProducer(shared, transactional_id));
+  rdkafka::Callbacks callbacks;
+  callbacks.opaque = producer.get();
+  callbacks.error = OnError;
+  callbacks.delivery = OnDelivery;
+  base::Result<rdkafka::Handle> handle = rdkafka::NewHandle(
+      *shared, RD_KAFKA_PRODUCER,
+      ProducerSettings(transactional_id, shared->options.transaction_timeout), callbacks);
+  if (!handle.ok()) return handle.status();
+  producer->handle_ = std::move(handle).value();
+  return std::unique_ptr<Producer>(std::move(producer));
+}
+
+LibrdkafkaProducer::~LibrdkafkaProducer() {
+  if (handle_ == nullptr) return;
+  rd_kafka_purge(handle_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
+                                    RD_KAFKA_PURGE_F_NON_BLOCKING);
+  for (const auto& topic : topics_) topic->handle.reset();
+  handle_.reset();
+}
+
+base::Result<LibrdkafkaProducer::Topic*> LibrdkafkaProducer::FindTopic(std::string_view name) {
+  if (last_topic_ != nullptr && last_topic_->name == name) return last_topic_;
+  auto found = std::find_if(topics_.begin(), topics_.end(),
+                            [&](const auto& topic) { return topic->name == name; });
+  if (found == topics_.end()) {
+    auto topic = std::make_unique<Topic>();
+    topic->name = name;
+    rd_kafka_topic_conf_t* conf = rd_kafka_default_topic_conf_dup(handle_.get());
+    rd_kafka_topic_conf_set_opaque(conf, topic.get());
+    topic->handle.reset(rd_kafka_topic_new(handle_.get(), topic->name.c_str(), conf));
+    CHECK(topic->handle != nullptr, "a topic handle: " + topic->name);
+    found = topics_.insert(topics_.end(), std::move(topic));
+  }
+  if (!(*found)->known) RETURN_IF_ERROR(FetchMetadata(found->get()));
+  return last_topic_ = found->get();
+}
+
+/// Asks for the topic's metadata at once: else its first record waits a second for them.
+base::Status LibrdkafkaProducer::FetchMetadata(Topic* topic) {
+  const rd_kafka_metadata_t* metadata = nullptr;
+  rd_kafka_resp_err_t error = rd_kafka_metadata(handle_.get(), 0, topic->handle.get(), &metadata,
+                                                static_cast<int>(kMetadataTimeout.count()));
+  if (metadata != nullptr) {
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topic_cnt == 1) {
+      error = metadata->topics[0].err;
+    }
+    rd_kafka_metadata_destroy(metadata);
+  }
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return rdkafka::RequestStatus(error, "metadata of topic " + topic->name);
+  }
+  topic->known = true;
+  return base::Status::Ok();
+}
+
+base::Status LibrdkafkaProducer::Produce(const OutgoingRecord& record) {
+  const base::Result<Topic*> topic = FindTopic(record.topic);
+  if (!topic.ok()) return topic.status();
+  if (std::exchange(forget_at_next_produce_, false)) ForgetDeliveries();
+  if (++produced_since_poll_ >= kPollEvery) {
+    produced_since_poll_ = 0;
+    rd_kafka_poll(handle_.get(), 0);
+  }
+  rd_kafka_resp_err_t error = Enqueue(**topic, record);
+  if (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+    const Deadline deadline(kQueueFullTimeout);
+    while (error == RD_KAFKA_RESP_ERR__QUEUE_FULL && !deadline.passed()) {
+      rd_kafka_poll(handle_.get(), kQueueFullPollMs);
+      error = Enqueue(**topic, record);
+    }
+  }
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) [[likely]] return base::Status::Ok();
+  return EnqueueFailed(error, record);
+}
+
+rd_kafka_resp_err_t LibrdkafkaProducer::Enqueue(const Topic& topic, const OutgoingRecord& record) {
+  // librdkafka reads the bytes only, but its interface says void*.
+  void* value = const_cast<void*>(Data(record.value));
+  void* tag = reinterpret_cast<void*>(static_cast<uintptr_t>(record.tag));
+  if (record.headers == nullptr || record.headers->empty()) {
+    if (rd_kafka_produce(topic.handle.get(), record.partition.value, RD_KAFKA_MSG_F_COPY, value,
+                         Size(record.value), Data(record.key), Size(record.key), tag) == 0) {
+      return RD_KAFKA_RESP_ERR_NO_ERROR;
+    }
+    return rd_kafka_last_error();
+  }
+
+  rdkafka::Owned<rd_kafka_headers_t, rd_kafka_headers_destroy> headers(
+      rd_kafka_headers_new(record.headers->size()));
+  for (const auto& [name, content] : *record.headers) {
+    rd_kafka_header_add(headers.get(), name.data(), static_cast<ssize_t>(name.size()),
+                        content ? content->data() : nullptr,
+                        content ? static_cast<ssize_t>(content->size()) : 0);
+  }
+  std::array<rd_kafka_vu_t, 7> fields{};
+  fields[0].vtype = RD_KAFKA_VTYPE_RKT;
+  fields[0].u.rkt = topic.handle.get();
+  fields[1].vtype = RD_KAFKA_VTYPE_PARTITION;
+  fields[1].u.i32 = record.partition.value;
+  fields[2].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+  fields[2].u.i = RD_KAFKA_MSG_F_COPY;
+  fields[3].vtype = RD_KAFKA_VTYPE_VALUE;
+  fields[3].u.mem = {value, Size(record.value)};
+  fields[4].vtype = RD_KAFKA_VTYPE_KEY;
+  fields[4].u.mem = {const_cast<void*>(Data(record.key)), Size(record.key)};
+  fields[5].vtype = RD_KAFKA_VTYPE_OPAQUE;
+  fields[5].u.ptr = tag;
+  fields[6].vtype = RD_KAFKA_VTYPE_HEADERS;
+  fields[6].u.headers = headers.get();
+  const rdkafka::Error error(rd_kafka_produceva(handle_.get(), fields.data(), fields.size()));
+  if (error != nullptr) return rd_kafka_error_code(error.get());
+  static_cast<void>(headers.release());  // the record's now
+  return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+base::Status LibrdkafkaProducer::EnqueueFailed(rd_kafka_resp_err_t error,
+                                               const OutgoingRecord& record) {
+  const std::string where =
+      base::TopicPartition{std::string(record.topic), record.partition}.ToString();
+  const std::string text = "producing to " + where + ": " + rdkafka::ErrorText(error);
+  switch (error) {
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+      return base::Status::InvalidArgument(text);
+    case RD_KAFKA_RESP_ERR__FATAL:
+    case RD_KAFKA_RESP_ERR__FENCED:
+      if (base::Status fatal = rdkafka::FatalStatus(handle_.get()); !fatal.ok()) return fatal;
+      return base::Status::Lost(text);
+    default:
+      if (!first_failure_.ok()) return first_failure_;
+      return base::Status::Unavailable(text);
+  }
+}
+
+void LibrdkafkaProducer::OnDelivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
+  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) [[unlikely]] {
+    static_cast<LibrdkafkaProducer*>(opaque)->HandleFailure(*message);
+    return;
+  }
+  std::vector<int64_t>& delivered =
+      static_cast<Topic*>(rd_kafka_topic_opaque(message->rkt))->delivered;
+  const auto partition = static_cast<size_t>(message->partition);
+  if (partition >= delivered.size()) delivered.resize(partition + 1, -1);
+  delivered[partition] = std::max(delivered[partition], message->offset);
+}
+
+void LibrdkafkaProducer::HandleFailure(const rd_kafka_message_t& message) {
+  // Purged by an abort: it was not tried.
+  if (message.err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+      message.err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
+    return;
+  }
+  const base::TopicPartition partition{rd_kafka_topic_name(message.rkt),
+                                       base::Partition{message.partition}};
+  if (first_failure_.ok()) {
+    first_failure_ = base::Status::Unavailable("a record for " + partition.ToString() +
+                                               " was not delivered: " +
+                                               rdkafka::ErrorText(message.err));
+  }
+  if (!IsRefusedForGood(message.err) || refused_.size() >= kRefusedMax) return;
+  refused_.push_back({partition.topic, partition.partition,
+                      static_cast<uint64_t>(reinterpret_cast<uintptr_t>(message._private)),
+                      rdkafka::ErrorText(message.err)});
+}
+
+void LibrdkafkaProducer::OnError(rd_kafka_t*, int error, const char* reason, void* opaque) {
+  auto& producer = *static_cast<LibrdkafkaProducer*>(opaque);
+  if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+    producer.shared_->outage.AllBrokersDown(reason);
+  } else {
+    base::LogDebug("producer", {{"reason", reason}});
+  }
+}
+
+void LibrdkafkaProducer::ForgetDeliveries() {
+  first_failure_ = base::Status::Ok();
+  for (const auto& topic : topics_) {
+    std::fill(topic->delivered.begin(), topic->delivered.end(), -1);
+  }
+}
+
+base::Status LibrdkafkaProducer::Flush(milliseconds timeout) {
+  const rd_kafka_resp_err_t error =
+      rd_kafka_flush(handle_.get(), Deadline(timeout).remaining_ms());
+  forget_at_next_produce_ = true;
+  RETURN_IF_ERROR(rdkafka::FatalStatus(handle_.get()));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return rdkafka::RequestStatus(error, "flushing");
+  if (!first_failure_.ok()) return std::exchange(first_failure_, base::Status::Ok());
+  shared_->outage.Reached();
+  return base::Status::Ok();
+}
+
+std::optional<base::Offset> LibrdkafkaProducer::LastDelivered(
+    const base::TopicPartition& tp) const {
+  const auto partition = static_cast<size_t>(tp.partition.value);
+  for (const auto& topic : topics_) {
+    if (topic->name != tp.topic) continue;
+    if (partition >= topic->delivered.size() || topic->delivered[partition] < 0) break;
+    return base::Offset{topic->delivered[partition]};
+  }
+  return std::nullopt;
+}
+
+std::vector<RefusedRecord> LibrdkafkaProducer::TakeRefused() {
+  return std::exchange(refused_, {});
+}
+
+/// What an error of a transactional call that is not CommitTransaction() asks for.
+base::Status LibrdkafkaProducer::TransactionStatus(const rd_kafka_error_t* error,
+                                                   std::string_view what) {
+  const rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+  const std::string text = std::string(what) + " (" + transactional_id_ +
+                           "): " + rd_kafka_error_string(error) + " (" +
+                           rd_kafka_err2name(code) + ")";
+  if (rd_kafka_error_is_fatal(error) != 0) {
+    if (rdkafka::IsRefusal(code)) return base::Status::Fatal(text);
+    return base::Status::Lost(text);
+  }
+  if (rd_kafka_error_txn_requires_abort(error) != 0) return base::Status::Unavailable(text);
+  if (rd_kafka_error_is_retriable(error) != 0) return base::Status::Unavailable(text);
+  // Neither retriable nor abortable: librdkafka's advice is to treat it as fatal.
+  if (rdkafka::IsRefusal(code)) return base::Status::Fatal(text);
+  return base::Status::Lost(text);
+}
+
+base::Status LibrdkafkaProducer::InitTransactions(milliseconds timeout) {
+  const Deadline deadline(timeout);
+  while (true) {
+    const rdkafka::Error error(
+        rd_kafka_init_transactions(handle_.get(), deadline.remaining_ms()));
+    if (error == nullptr) {
+      shared_->outage.Reached();
+      return base::Status::Ok();
+    }
+    rd_kafka_poll(handle_.get(), kRetryPollMs);
+    if (rd_kafka_error_is_retriable(error.get()) == 0 || deadline.passed()) {
+      return TransactionStatus(error.get(), "init_transactions");
+    }
+  }
+}
+
+base::Status LibrdkafkaProducer::BeginTransaction() {
+  ForgetDeliveries();
+  refused_.clear();
+  const rdkafka::Error error(rd_kafka_begin_transaction(handle_.get()));
+  if (error == nullptr) return base::Status::Ok();
+  return TransactionStatus(error.get(), "begin_transaction");
+}
+
+base::Status LibrdkafkaProducer::SendPositions(const Positions& positions,
+                                               const GroupMetadata& group, milliseconds timeout) {
+  const auto& metadata = static_cast<const LibrdkafkaGroupMetadata&>(group);
+  CHECK(metadata.get() != nullptr, "positions are sent for a consumer with a group");
+  const rdkafka::PartitionList list = rdkafka::ToList(positions);
+  const Deadline deadline(timeout);
+  while (true) {
+    const rdkafka::Error error(rd_kafka_send_offsets_to_transaction(
+        handle_.get(), list.get(), metadata.get(), deadline.remaining_ms()));
+    if (error == nullptr) return base::Status::Ok();
+    rd_kafka_poll(handle_.get(), kRetryPollMs);
+    if (rd_kafka_error_is_retriable(error.get()) == 0 || deadline.passed()) {
+      return TransactionStatus(error.get(), "send_offsets_to_transaction");
+    }
+  }
+}
+
+base::Status LibrdkafkaProducer::CommitTransaction(milliseconds timeout) {
+  const Deadline deadline(timeout);
+  while (true) {
+    const rdkafka::Error error(
+        rd_kafka_commit_transaction(handle_.get(), deadline.remaining_ms()));
+    if (error == nullptr) {
+      shared_->outage.Reached();
+      return base::Status::Ok();
+    }
+    rd_kafka_poll(handle_.get(), kRetryPollMs);
+    if (rd_kafka_error_is_retriable(error.get()) == 0 || deadline.passed()) {
+      return CommitFailed(error.get());
+    }
+  }
+}
+
+base::Status LibrdkafkaProducer::CommitFailed(const rd_kafka_error_t* error) {
+  base::Status status = TransactionStatus(error, "commit_transaction");
+  if (status.code() != base::StatusCode::kUnavailable) return status;
+  if (rd_kafka_error_txn_requires_abort(error) == 0) {
+    // It goes on in the background, and no other call is taken while it does.
+    return base::Status::Lost(status.message() + "; the outcome is unknown");
+  }
+  // With a record that failed librdkafka never asks the coordinator to commit.
+  if (!first_failure_.ok()) return first_failure_.WithContext("commit_transaction");
+  if (IsOutcomeUnknown(rd_kafka_error_code(error))) {
+    return base::Status::Lost(status.message() + "; the outcome is unknown");
+  }
+  return status;
+}
+
+base::Status LibrdkafkaProducer::AbortTransaction(milliseconds timeout) {
+  const Deadline deadline(timeout);
+  while (true) {
+    const rdkafka::Error error(rd_kafka_abort_transaction(handle_.get(), deadline.remaining_ms()));
+    if (error == nullptr) return base::Status::Ok();
+    rd_kafka_poll(handle_.get(), kRetryPollMs);
+    if (rd_kafka_error_is_retriable(error.get()) != 0 && !deadline.passed()) continue;
+    base::Status status = TransactionStatus(error.get(), "abort_transaction");
+    if (status.code() == base::StatusCode::kUnavailable) {
+      return base::Status::Lost(status.message());
+    }
+    return status;
+  }
+}
+
+}  // namespace pipeline
