@@ -1,9 +1,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
 
-#include <charconv>
 #include <deque>
-#include <iterator>
 #include <utility>
 
 #include "base/check.h"
@@ -11,6 +9,7 @@
 #include "state/pending_writes.h"
 #include "state/rocksdb_database.h"
 #include "state/rocksdb_reader.h"
+#include "state/row_cache.h"
 #include "state/task_state.h"
 
 namespace state {
@@ -21,6 +20,12 @@ constexpr std::string_view kFormatKey = "f";
 constexpr std::string_view kFormatVersion = "1";
 constexpr char kPositionTag = 'p';
 constexpr char kNoteTag = 'n';
+
+// Of each store of each task.
+constexpr size_t kRowCacheBytesMax = size_t{4} << 20;
+constexpr size_t kCachedValueBytesMax = size_t{4} << 10;
+// A batch that grew beyond this is not kept for the next commit.
+constexpr size_t kBatchBytesKept = size_t{16} << 20;
 
 std::string PositionKey(const base::TopicPartition& tp) {
   std::string key(1, kPositionTag);
@@ -44,50 +49,25 @@ std::string PositionValue(base::Offset position) {
 /// One store as its task sees it: pending writes over committed rows.
 class RocksdbStore final : public KeyValueStore {
  public:
-  RocksdbStore(const Database& database, size_t index) : database_(database), index_(index) {}
+  RocksdbStore(const Database& database, size_t index)
+      : database_(database), index_(index), cache_(kRowCacheBytesMax) {}
 
-  base::Result<std::optional<std::string>> Get(std::string_view key) const override {
-    if (const PendingWrites::Value* pending = pending_.Find(key)) return *pending;
-    return GetCommitted(database_, index_, nullptr, key);
-  }
+  base::Result<std::optional<std::string>> Get(std::string_view key) const override;
 
   base::Status Scan(std::string_view begin, std::string_view end,
                     const RowVisitor& visitor) const override {
-    if (!end.empty() && begin >= end) return base::Status::Ok();
-    const auto [first, last] = pending_.Range(begin, end);
-    CommittedRows committed(database_, index_, nullptr, begin, end);
-    rocksdb::Iterator& row = committed.iterator();
-    row.SeekToFirst();
-    return Merge(
-        first, last, committed, [&] { row.Next(); },
-        [](std::string_view a, std::string_view b) { return a.compare(b); }, visitor);
+    return Walk(begin, end, false, visitor);
   }
-
   base::Status ScanReverse(std::string_view begin, std::string_view end,
                            const RowVisitor& visitor) const override {
-    if (!end.empty() && begin >= end) return base::Status::Ok();
-    const auto [first, last] = pending_.Range(begin, end);
-    CommittedRows committed(database_, index_, nullptr, begin, end);
-    rocksdb::Iterator& row = committed.iterator();
-    row.SeekToLast();
-    return Merge(
-        std::make_reverse_iterator(last), std::make_reverse_iterator(first), committed,
-        [&] { row.Prev(); }, [](std::string_view a, std::string_view b) { return b.compare(a); },
-        visitor);
+    return Walk(begin, end, true, visitor);
   }
 
   void Put(std::string_view key, std::string value) override {
-    CHECK(key.size() <= kKeyBytesMax, "a key is too long for store " + name());
     CHECK(value.size() <= kValueBytesMax, "a value is too long for store " + name());
-    CHECK(scans_ == 0, "a visitor wrote to the store it visits: " + name());
-    pending_.Write(key, std::move(value));
+    Write(key, std::move(value));
   }
-
-  void Delete(std::string_view key) override {
-    CHECK(key.size() <= kKeyBytesMax, "a key is too long for store " + name());
-    CHECK(scans_ == 0, "a visitor wrote to the store it visits: " + name());
-    pending_.Write(key, std::nullopt);
-  }
+  void Delete(std::string_view key) override { Write(key, std::nullopt); }
 
   PendingWrites& pending() { return pending_; }
   const PendingWrites& pending() const { return pending_; }
@@ -95,42 +75,86 @@ class RocksdbStore final : public KeyValueStore {
   bool changelog() const { return database_.stores()[index_].changelog; }
   rocksdb::ColumnFamilyHandle* family() const { return database_.family(index_); }
 
- private:
-  /// Walks both in one order; a pending write hides the committed row under the same key.
-  template <typename PendingIterator, typename Advance, typename Compare>
-  base::Status Merge(PendingIterator pending, PendingIterator pending_end, CommittedRows& committed,
-                     Advance advance, Compare compare, const RowVisitor& visitor) const {
-    ++scans_;
-    rocksdb::Iterator& row = committed.iterator();
-    bool more = true;
-    while (more && (row.Valid() || pending != pending_end)) {
-      int order = 0;
-      if (!row.Valid()) {
-        if (!row.status().ok()) break;
-        order = -1;
-      } else if (pending == pending_end) {
-        order = 1;
-      } else {
-        order = compare(pending->first, ToView(row.key()));
-      }
-      if (order > 0) {
-        more = visitor(ToView(row.key()), ToView(row.value()));
-        advance();
-        continue;
-      }
-      if (order == 0) advance();
-      if (pending->second) more = visitor(pending->first, *pending->second);
-      ++pending;
-    }
-    --scans_;
-    return committed.status();
+  /// The pending writes, ascending. REQUIRES: no scan is under way.
+  std::span<const PendingWrites::Ordered> Sorted() const {
+    CHECK(scans_ == 0, "a visitor commits the store it visits: " + name());
+    return pending_.Sorted();
   }
+  /// The pending writes are committed.
+  void OnCommitted();
+  /// Rows were written beside this object.
+  void ForgetCached() { cache_.Clear(); }
+
+ private:
+  void Write(std::string_view key, std::optional<std::string> value) {
+    CHECK(key.size() <= kKeyBytesMax, "a key is too long for store " + name());
+    CHECK(scans_ == 0, "a visitor wrote to the store it visits: " + name());
+    pending_.Write(key, std::move(value));
+  }
+  base::Status Walk(std::string_view begin, std::string_view end, bool reverse,
+                    const RowVisitor& visitor) const;
 
   const Database& database_;
   const size_t index_;
   PendingWrites pending_;
+  mutable RowCache cache_;
   mutable int scans_ = 0;
 };
+
+base::Result<std::optional<std::string>> RocksdbStore::Get(std::string_view key) const {
+  if (const PendingWrites::Entry* pending = pending_.Find(key)) return pending->value;
+  if (const std::string* cached = cache_.Find(key)) return std::optional<std::string>(*cached);
+  base::Result<std::optional<std::string>> row = GetCommitted(database_, index_, nullptr, key);
+  if (row.ok() && row->has_value() && (*row)->size() <= kCachedValueBytesMax) {
+    cache_.Add(key, **row);
+  }
+  return row;
+}
+
+void RocksdbStore::OnCommitted() {
+  if (!cache_.empty()) {
+    for (const auto& [begin, entry] : pending_.Sorted()) {
+      if (entry->value && entry->value->size() <= kCachedValueBytesMax) {
+        cache_.Update(entry->key, *entry->value);
+      } else {
+        cache_.Erase(entry->key);
+      }
+    }
+  }
+  pending_.Clear();
+}
+
+/// Merges both in one order; a pending write hides the committed row under the same key.
+base::Status RocksdbStore::Walk(std::string_view begin, std::string_view end, bool reverse,
+                                const RowVisitor& visitor) const {
+  if (!end.empty() && begin >= end) return base::Status::Ok();
+  const std::unique_ptr<PendingWrites::Cursor> pending = pending_.Range(begin, end, reverse);
+  CommittedRows committed(database_, index_, nullptr, begin, end);
+  rocksdb::Iterator& row = committed.iterator();
+  const auto advance = [&] { reverse ? row.Prev() : row.Next(); };
+  reverse ? row.SeekToLast() : row.SeekToFirst();
+
+  ++scans_;
+  bool more = true;
+  while (more && row.status().ok() && (row.Valid() || pending->Valid())) {
+    int order = row.Valid() ? 1 : -1;  // Below 0: the pending write is next.
+    if (row.Valid() && pending->Valid()) {
+      order = pending->entry().key.compare(ToView(row.key()));
+      if (reverse) order = -order;
+    }
+    if (order > 0) {
+      more = visitor(ToView(row.key()), ToView(row.value()));
+      advance();
+      continue;
+    }
+    if (order == 0) advance();
+    const PendingWrites::Entry& entry = pending->entry();
+    if (entry.value) more = visitor(entry.key, *entry.value);
+    pending->Advance();
+  }
+  --scans_;
+  return committed.status();
+}
 
 class RocksdbTaskState final : public TaskState {
  public:
@@ -197,6 +221,8 @@ class RocksdbTaskState final : public TaskState {
 
   const std::shared_ptr<Database> database_;
   std::deque<RocksdbStore> stores_;
+  /// Kept between commits for its memory.
+  rocksdb::WriteBatch batch_;
   Positions positions_;
   std::map<std::string, std::string, std::less<>> notes_;
 };
@@ -249,31 +275,32 @@ base::Status RocksdbTaskState::LoadMetaRow(std::string_view key, std::string_vie
 base::Status RocksdbTaskState::VisitPending(const PendingVisitor& visitor) const {
   for (const RocksdbStore& store : stores_) {
     if (!store.changelog()) continue;
-    for (const auto& [key, value] : store.pending()) {
-      RETURN_IF_ERROR(visitor(store.name(), key, value));
+    for (const auto& [begin, entry] : store.Sorted()) {
+      RETURN_IF_ERROR(visitor(store.name(), entry->key, entry->value));
     }
   }
   return base::Status::Ok();
 }
 
 base::Status RocksdbTaskState::Commit(const Positions& positions) {
-  rocksdb::WriteBatch batch;
+  batch_.Clear();
   for (const RocksdbStore& store : stores_) {
-    for (const auto& [key, value] : store.pending()) {
-      if (value) {
-        batch.Put(store.family(), ToSlice(key), ToSlice(*value));
+    for (const auto& [begin, entry] : store.Sorted()) {
+      if (entry->value) {
+        batch_.Put(store.family(), ToSlice(entry->key), ToSlice(*entry->value));
       } else {
-        batch.Delete(store.family(), ToSlice(key));
+        batch_.Delete(store.family(), ToSlice(entry->key));
       }
     }
   }
   for (const auto& [tp, position] : positions) {
     if (Position(tp) == position) continue;
-    batch.Put(database_->meta(), PositionKey(tp), PositionValue(position));
+    batch_.Put(database_->meta(), PositionKey(tp), PositionValue(position));
   }
-  if (batch.Count() > 0) RETURN_IF_ERROR(Write(batch));
+  if (batch_.Count() > 0) RETURN_IF_ERROR(Write(batch_));
   for (const auto& [tp, position] : positions) positions_[tp] = position;
-  DropPending();
+  for (RocksdbStore& store : stores_) store.OnCommitted();
+  if (batch_.GetDataSize() > kBatchBytesKept) batch_ = rocksdb::WriteBatch();
   return base::Status::Ok();
 }
 
@@ -282,7 +309,7 @@ base::Status RocksdbTaskState::ApplyRestored(std::string_view store,
                                              const base::TopicPartition& changelog,
                                              base::Offset position) {
   CHECK(!has_pending(), "restored rows beside pending writes");
-  const RocksdbStore& target = stores_[database_->IndexOf(store)];
+  RocksdbStore& target = stores_[database_->IndexOf(store)];
   CHECK(target.changelog(), "restored rows of a store without a changelog: " + target.name());
   rocksdb::WriteBatch batch;
   for (const RestoredRow& row : rows) {
@@ -294,6 +321,7 @@ base::Status RocksdbTaskState::ApplyRestored(std::string_view store,
   }
   batch.Put(database_->meta(), PositionKey(changelog), PositionValue(position));
   RETURN_IF_ERROR(Write(batch));
+  target.ForgetCached();
   positions_[changelog] = position;
   return base::Status::Ok();
 }
