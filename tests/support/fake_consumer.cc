@@ -168,7 +168,9 @@ class FakeConsumer : public pipeline::Consumer {
       if (!fault.ok()) return fault;
       const std::lock_guard lock(broker_.mutex);
       if (!broker_.reachable) return Status::Unavailable("no broker can be reached");
-      RETURN_IF_ERROR(CheckMembership(broker_, Metadata()));
+      if (Status member = CheckMembership(broker_, Metadata()); !member.ok()) {
+        return Status::Lost(member.message());
+      }
       for (const auto& [tp, offset] : positions) Group_().committed[tp] = offset;
       return Status::Ok();
     });

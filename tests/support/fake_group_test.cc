@@ -119,8 +119,7 @@ TEST(FakeGroup, RefusesPositionsOfAnOldGeneration) {
   EXPECT_EQ(producer->SendPositions({{kT0, base::Offset{1}}}, *membership, kWait).code(),
             base::StatusCode::kUnavailable);
   EXPECT_EQ(producer->CommitTransaction(kWait).code(), base::StatusCode::kUnavailable);
-  EXPECT_EQ(a.consumer().CommitPositions({{kT0, base::Offset{1}}}).code(),
-            base::StatusCode::kUnavailable);
+  EXPECT_EQ(a.consumer().CommitPositions({{kT0, base::Offset{1}}}).code(), base::StatusCode::kLost);
   ASSERT_TRUE(producer->AbortTransaction(kWait).ok());
   Drain(a.consumer());
   EXPECT_TRUE(a.consumer().CommitPositions({{kT0, base::Offset{1}}}).ok());

@@ -242,6 +242,19 @@ TEST(FakeKafka, TellsARecordThatTheClientItselfRefuses) {
   EXPECT_EQ(producer->Produce(record).code(), base::StatusCode::kInvalidArgument);
 }
 
+TEST(FakeKafka, TellsAFlushOfARecordThatWasNotDelivered) {
+  FakeCluster cluster;
+  cluster.CreateTopic("t", 1);
+  FakeClients clients(cluster);
+  auto producer = std::move(clients.NewProducer()).value();
+  clients.RefuseNext("t", "INVALID_TIMESTAMP");
+  for (int i = 0; i < 20; ++i) Send(*producer, "t", 0, "a");
+  EXPECT_EQ(producer->Flush(kWait).code(), base::StatusCode::kUnavailable);
+  EXPECT_EQ(producer->TakeRefused().size(), 1U);
+  EXPECT_TRUE(producer->Flush(kWait).ok());
+  EXPECT_EQ(cluster.CommittedRecords("t").size(), 19U);
+}
+
 TEST(FakeKafka, ForgetsUnflushedRecordsAndTellsDeliveredOffsetsPerFlush) {
   FakeCluster cluster;
   cluster.CreateTopic("t", 1);

@@ -58,6 +58,7 @@ class FakeProducer : public pipeline::Producer {
       CHECK(state_ == State::kReady, "BeginTransaction() out of turn");
       if (!fault.ok()) return Failed(fault);
       delivered_.clear();
+      first_failure_ = Status::Ok();
       state_ = State::kInTransaction;
       return Status::Ok();
     });
@@ -86,7 +87,9 @@ class FakeProducer : public pipeline::Producer {
       if (std::exchange(flushed_, false)) delivered_.clear();
       queue_[tp].push_back(std::move(queued));
       if (broker_.early_sends && broker_.reachable && broker_.Chance(kEarlySendChance)) {
-        return Send(AnyPartition());
+        // What comes of it is told by the next call, as by a client that sends in the background.
+        Status sent = Send(AnyPartition());
+        if (first_failure_.ok()) first_failure_ = sent;
       }
       return Status::Ok();
     });
@@ -171,7 +174,7 @@ class FakeProducer : public pipeline::Producer {
       const std::lock_guard lock(broker_.mutex);
       RETURN_IF_ERROR(SendAll());
       flushed_ = id_.empty();
-      return Status::Ok();
+      return std::exchange(first_failure_, Status::Ok());
     });
   }
 
@@ -275,6 +278,7 @@ class FakeProducer : public pipeline::Producer {
   int64_t epoch_ = -1;
   State state_ = State::kNew;
   bool flushed_ = false;
+  Status first_failure_;  ///< Of records that Produce() sent early; for the next Flush().
   std::map<TopicPartition, std::vector<QueuedRecord>> queue_;
   Positions delivered_;
   std::vector<pipeline::RefusedRecord> refused_;
