@@ -228,8 +228,14 @@ void Engine::Stop() {
 
 base::Status Engine::WaitForFailure(std::chrono::milliseconds timeout) {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, timeout, [this] { return !failure_.ok(); });
+  changed_.wait_for(lock, timeout, [this] { return !failure_.ok() || woken_; });
   return failure_;
+}
+
+void Engine::Wake() {
+  const std::lock_guard lock(mutex_);
+  woken_ = true;
+  changed_.notify_all();
 }
 
 void Engine::Fail(const base::Status& why) {

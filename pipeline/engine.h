@@ -58,8 +58,11 @@ class Engine {
   /// Commits, leaves the group, ends the threads. Takes no longer than the configured time-outs.
   void Stop();
 
-  /// Waits until the engine failed for good or `interrupted`; the failure, or ok.
+  /// Waits until the engine failed for good, Wake() was called, or the time is over; the failure,
+  /// or ok.
   base::Status WaitForFailure(std::chrono::milliseconds timeout);
+  /// Ends all waiting in Start() and WaitForFailure(), now and later.
+  void Wake();
 
   EngineStatus Status() const;
   StoreRegistry& stores() { return stores_; }
@@ -105,6 +108,7 @@ class Engine {
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   base::Status failure_;
+  bool woken_ = false;
   bool global_tables_ready_ = false;
   std::vector<bool> threads_ready_;
   std::map<base::TopicPartition, int64_t> lag_;

@@ -22,7 +22,7 @@ base::Result<std::map<std::string, int32_t>> GroupCounts(
       return base::Status::Fatal(
           "topics " + it->second.second + " (" + std::to_string(it->second.first) +
           " partitions) and " + spec.name + " (" + std::to_string(found->second.partitions) +
-          ") must have the same number of partitions: they share their keys");
+          " partitions) must have the same number of partitions: they share their keys");
     }
     result[spec.copartition_group] = found->second.partitions;
   }
