@@ -14,6 +14,7 @@ namespace {
 constexpr int kBrokers = 1;
 constexpr int kReplicas = 1;
 constexpr int kRebalanceDelayMs = 0;
+constexpr int32_t kPartitionsMax = 1000;
 
 void OnLog(const rd_kafka_t*, int, const char* facility, const char* text) {
   base::LogDebug(text, {{"client", "embedded-broker"}, {"facility", facility}});
@@ -43,6 +44,7 @@ base::Result<std::unique_ptr<EmbeddedBroker>> EmbeddedBroker::Start(
   rd_kafka_conf_set_log_cb(conf, OnLog);
   std::array<char, 256> reason{};
   rd_kafka_conf_set(conf, "client.id", "embedded-broker", reason.data(), reason.size());
+  rd_kafka_conf_set(conf, "enable.metrics.push", "false", reason.data(), reason.size());
   impl->handle = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason.data(), reason.size());
   if (impl->handle == nullptr) {
     rd_kafka_conf_destroy(conf);
@@ -64,14 +66,17 @@ base::Result<std::unique_ptr<EmbeddedBroker>> EmbeddedBroker::Start(
 const std::string& EmbeddedBroker::address() const { return impl_->address; }
 
 base::Status EmbeddedBroker::CreateTopic(const std::string& name, int32_t partitions) {
+  if (name.empty() || partitions < 1 || partitions > kPartitionsMax) {
+    return base::Status::InvalidArgument("embedded broker: topic \"" + name + "\" with " +
+                                         std::to_string(partitions) + " partitions");
+  }
   const rd_kafka_resp_err_t error =
       rd_kafka_mock_topic_create(impl_->cluster, name.c_str(), partitions, kReplicas);
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR || error == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
     return base::Status::Ok();
   }
-  return base::Status::InvalidArgument("embedded broker: topic \"" + name + "\" with " +
-                                       std::to_string(partitions) +
-                                       " partitions: " + rd_kafka_err2str(error));
+  return base::Status::InvalidArgument("embedded broker: topic \"" + name +
+                                       "\": " + rd_kafka_err2str(error));
 }
 
 }  // namespace pipeline

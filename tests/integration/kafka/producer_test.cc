@@ -1,0 +1,165 @@
+#include <future>
+
+#include "tests/integration/kafka/real_kafka.h"
+
+namespace pipeline {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class LibrdkafkaProducerTest : public RealKafkaTest {
+ protected:
+  static OutgoingRecord To(const std::string& topic, std::string_view value, uint64_t tag = 0) {
+    return {topic, Partition{0}, std::nullopt, value, nullptr, tag};
+  }
+
+  std::vector<std::string> ReadAll(const std::string& topic) {
+    const TopicPartition partition{topic, Partition{0}};
+    const Offset end = EndOf(partition);
+    auto reader = NewReader();
+    const AssignedPartition assigned{partition, std::nullopt, false};
+    EXPECT_OK(reader->Assign({&assigned, 1}));
+    std::vector<SeenRecord> seen;
+    PollUntil(reader.get(),
+              [&] { return end.value == 0 || reader->Position(partition) == end; }, &seen);
+    std::vector<std::string> values;
+    for (const SeenRecord& record : seen) values.push_back(record.value);
+    return values;
+  }
+};
+
+TEST_F(LibrdkafkaProducerTest, IsLostWhenAnotherProducerHasItsTransactionalId) {
+  const std::string topic = MakeTopic();
+  const std::string id = UniqueName("tx");
+  auto first = NewTransactional(id);
+  ASSERT_OK(first->BeginTransaction());
+  ASSERT_OK(first->Produce(To(topic, "of the first")));
+  ASSERT_OK(first->Flush(kPatience));
+  auto second = NewTransactional(id);
+  const base::Status fenced = first->CommitTransaction(kPatience);
+  EXPECT_EQ(fenced.code(), base::StatusCode::kLost) << fenced.ToString();
+  ASSERT_OK(second->BeginTransaction());
+  ASSERT_OK(second->Produce(To(topic, "of the second")));
+  ASSERT_OK(second->CommitTransaction(kPatience));
+  EXPECT_THAT(ReadAll(topic), ElementsAre("of the second"));
+}
+
+TEST_F(LibrdkafkaProducerTest, NamesTheRecordThatTheBrokerRefusesAndNoOther) {
+  const std::string topic = MakeTopic(1, {{"max.message.bytes", "2000"}});
+  auto producer = NewTransactional(UniqueName("tx"));
+  ASSERT_OK(producer->BeginTransaction());
+  ASSERT_OK(producer->Produce(To(topic, "small", 1)));
+  ASSERT_OK(producer->Produce(To(topic, std::string(3000, 'b'), 2)));
+  ASSERT_OK(producer->Produce(To(topic, "small too", 3)));
+  std::vector<RefusedRecord> refused;
+  // The first failure may not say yet which record of its batch it was: the replay does.
+  for (int attempt = 0; attempt < 3 && refused.empty(); ++attempt) {
+    const base::Status commit = producer->CommitTransaction(kPatience);
+    ASSERT_EQ(commit.code(), base::StatusCode::kUnavailable) << commit.ToString();
+    refused = producer->TakeRefused();
+    ASSERT_OK(producer->AbortTransaction(kPatience));
+    ASSERT_OK(producer->BeginTransaction());
+    ASSERT_OK(producer->Produce(To(topic, "small", 1)));
+    if (refused.empty()) ASSERT_OK(producer->Produce(To(topic, std::string(3000, 'b'), 2)));
+    ASSERT_OK(producer->Produce(To(topic, "small too", 3)));
+  }
+  ASSERT_EQ(refused.size(), 1U);
+  EXPECT_EQ(refused[0].tag, 2U);
+  EXPECT_EQ(refused[0].topic, topic);
+  EXPECT_THAT(refused[0].reason, HasSubstr("MSG_SIZE_TOO_LARGE"));
+  ASSERT_OK(producer->CommitTransaction(kPatience));
+  EXPECT_THAT(ReadAll(topic), ElementsAre("small", "small too"));
+}
+
+TEST_F(LibrdkafkaProducerTest, FitsItsBatchesToATopicThatTakesOnlySmallOnes) {
+  const std::string topic = MakeTopic(1, {{"max.message.bytes", "2000"}});
+  auto producer = NewTransactional(UniqueName("tx"));
+  std::vector<std::string> values;
+  for (int i = 0; i < 100; ++i) values.push_back(std::to_string(i) + std::string(500, 'x'));
+  base::Status commit;
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    ASSERT_OK(producer->BeginTransaction());
+    for (const std::string& value : values) ASSERT_OK(producer->Produce(To(topic, value)));
+    commit = producer->CommitTransaction(kPatience);
+    if (commit.ok()) break;
+    ASSERT_EQ(commit.code(), base::StatusCode::kUnavailable) << commit.ToString();
+    EXPECT_TRUE(producer->TakeRefused().empty()) << "no record alone is too large";
+    ASSERT_OK(producer->AbortTransaction(kPatience));
+  }
+  ASSERT_OK(commit);
+  EXPECT_EQ(ReadAll(topic), values);
+}
+
+TEST_F(LibrdkafkaProducerTest, RefusesWhatIsLargerThanTheClientsLimitWithoutHarmToTheRest) {
+  const std::string topic = MakeTopic();
+  auto producer = NewTransactional(UniqueName("tx"));
+  ASSERT_OK(producer->BeginTransaction());
+  ASSERT_OK(producer->Produce(To(topic, "before")));
+  const base::Status huge = producer->Produce(To(topic, std::string(21 * 1024 * 1024, 'h')));
+  EXPECT_EQ(huge.code(), base::StatusCode::kInvalidArgument) << huge.ToString();
+  ASSERT_OK(producer->Produce(To(topic, "after")));
+  ASSERT_OK(producer->CommitTransaction(kPatience));
+  EXPECT_THAT(ReadAll(topic), ElementsAre("before", "after"));
+}
+
+TEST_F(LibrdkafkaProducerTest, AbortedRecordsThatWereStillQueuedAreNoRefusals) {
+  const std::string topic = MakeTopic();
+  auto producer = NewTransactional(UniqueName("tx"));
+  ASSERT_OK(producer->BeginTransaction());
+  for (int i = 0; i < 10000; ++i) ASSERT_OK(producer->Produce(To(topic, std::string(500, 'x'))));
+  ASSERT_OK(producer->AbortTransaction(kPatience));
+  EXPECT_TRUE(producer->TakeRefused().empty());
+  ASSERT_OK(producer->BeginTransaction());
+  EXPECT_EQ(producer->LastDelivered({topic, Partition{0}}), std::nullopt);
+  ASSERT_OK(producer->Produce(To(topic, "kept")));
+  ASSERT_OK(producer->CommitTransaction(kPatience));
+  EXPECT_THAT(ReadAll(topic), ElementsAre("kept"));
+}
+
+TEST_F(LibrdkafkaProducerTest, RemembersTheLastOffsetOfEachFlush) {
+  const std::string topic = MakeTopic(2);
+  auto made = clients_->NewProducer();
+  ASSERT_TRUE(made.ok());
+  Producer& producer = **made;
+  ASSERT_OK(producer.Produce(To(topic, "a")));
+  ASSERT_OK(producer.Produce(To(topic, "b")));
+  ASSERT_OK(producer.Flush(kPatience));
+  EXPECT_EQ(producer.LastDelivered({topic, Partition{0}}), Offset{1});
+  EXPECT_EQ(producer.LastDelivered({topic, Partition{1}}), std::nullopt);
+  ASSERT_OK(producer.Produce({topic, Partition{1}, "k", "c", nullptr, 0}));
+  ASSERT_OK(producer.Flush(kPatience));
+  EXPECT_EQ(producer.LastDelivered({topic, Partition{0}}), std::nullopt);
+  EXPECT_EQ(producer.LastDelivered({topic, Partition{1}}), Offset{0});
+}
+
+TEST_F(LibrdkafkaProducerTest, ATopicThatDoesNotExistIsUnavailableUntilItDoes) {
+  const std::string topic = UniqueName("late");
+  auto producer = NewTransactional(UniqueName("tx"));
+  ASSERT_OK(producer->BeginTransaction());
+  const base::Status missing = producer->Produce(To(topic, "a"));
+  EXPECT_EQ(missing.code(), base::StatusCode::kUnavailable) << missing.ToString();
+  EXPECT_THAT(missing.message(), HasSubstr(topic));
+  const NewTopic late{topic, 1, 1, {}};
+  ASSERT_OK(clients_->admin().CreateTopics({&late, 1}, kPatience));
+  ASSERT_OK(producer->Produce(To(topic, "a")));
+  ASSERT_OK(producer->CommitTransaction(kPatience));
+  EXPECT_THAT(ReadAll(topic), ElementsAre("a"));
+}
+
+TEST_F(LibrdkafkaProducerTest, TellsASenderOfARecordThatIsTooLargeForItsTopic) {
+  const std::string topic = MakeTopic(1, {{"max.message.bytes", "2000"}});
+  auto producer = clients_->NewAsyncProducer();
+  ASSERT_TRUE(producer.ok());
+  std::promise<base::Result<Offset>> told;
+  (*producer)->Produce(topic, Partition{0}, std::nullopt, std::string(3000, 'x'),
+                       [&](base::Result<Offset> result) { told.set_value(std::move(result)); });
+  auto future = told.get_future();
+  ASSERT_EQ(future.wait_for(kPatience), std::future_status::ready);
+  const base::Result<Offset> result = future.get();
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.status().code(), base::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace pipeline
