@@ -35,7 +35,7 @@ struct TombstonePlace {
 /// All that a recipient has, without the texts.
 struct Rows {
   InboxHead head;
-  std::vector<ItemState> items;  // newest first, as in the store
+  std::vector<ItemState> items;
   /// As the identity rows say.
   std::set<ItemPlace> standing;
   std::set<TombstonePlace> tombstones;
@@ -87,14 +87,45 @@ base::Status ReadRows(const InboxKeys& keys, const state::KeyValueStore& inbox, 
   return base::Status::Ok();
 }
 
-/// Drops items and identities that do not name each other.
-void MatchItems(const InboxKeys& keys, state::KeyValueStore& inbox, Rows& rows) {
+/// Gives an identity whose item is missing the item of its later content, if it has one: the event
+/// that brought it will not be processed again.
+base::Status AddLaterItem(const InboxKeys& keys, const Identity& identity,
+                          state::KeyValueStore& inbox, Rows& rows) {
+  const std::string key = keys.IdentityRow(identity);
+  const auto row = inbox.Get(key);
+  if (!row.ok()) return row.status();
+  InboxIdentity known;
+  if (!row->has_value() || !DecodeIdentity(**row, known)) {
+    return base::Status::Corruption("store inbox: unreadable identity row");
+  }
+  if (known.later_json.empty()) {
+    inbox.Delete(key);
+    return base::Status::Ok();
+  }
+  InboxItem item;
+  item.mark_number = ++rows.head.last_arrival;
+  item.identity = identity;
+  item.json = known.later_json;
+  known.item_ms = known.decided_ms;
+  known.item_arrival = item.mark_number;
+  inbox.Put(keys.Item(known.item_ms, known.item_arrival), EncodeItem(item));
+  rows.items.push_back({{identity, known.item_ms, known.item_arrival}, item.mark_number});
+  known.later_json.clear();
+  inbox.Put(key, EncodeIdentity(known));
+  return base::Status::Ok();
+}
+
+/// Sees to it that items and identities name each other.
+base::Status MatchItems(const InboxKeys& keys, state::KeyValueStore& inbox, Rows& rows) {
   std::erase_if(rows.items, [&](const ItemState& item) {
     if (rows.standing.erase(item.place) == 1) return false;
     inbox.Delete(keys.Item(item.place.time_ms, item.place.arrival));
     return true;
   });
-  for (const ItemPlace& left : rows.standing) inbox.Delete(keys.IdentityRow(left.identity));
+  for (const ItemPlace& left : rows.standing) {
+    RETURN_IF_ERROR(AddLaterItem(keys, left.identity, inbox, rows));
+  }
+  return base::Status::Ok();
 }
 
 /// Drops tombstones that have no place in the order, and places that have no tombstone.
@@ -118,14 +149,15 @@ InboxHead CountAnew(const Rows& rows) {
     if (!item.seen) ++head.unseen;
     head.last_arrival = std::max({head.last_arrival, item.place.arrival, item.mark_number});
   }
-  if (!rows.items.empty()) {
-    const ItemPlace& oldest = rows.items.back().place;
-    const ItemPlace known{{}, head.oldest_ms, head.oldest_arrival};
-    // "No item is older" must hold; that the place is an item's is not asked for.
-    if (rows.head.total == 0 ||
-        std::pair(oldest.time_ms, oldest.arrival) < std::pair(known.time_ms, known.arrival)) {
-      head.oldest_ms = oldest.time_ms;
-      head.oldest_arrival = oldest.arrival;
+  // "No item is older" must hold; that the place is still an item's is not asked for.
+  bool known = rows.head.total > 0;
+  for (const ItemState& item : rows.items) {
+    const ItemPlace& place = item.place;
+    if (!known ||
+        std::pair(place.time_ms, place.arrival) < std::pair(head.oldest_ms, head.oldest_arrival)) {
+      head.oldest_ms = place.time_ms;
+      head.oldest_arrival = place.arrival;
+      known = true;
     }
   }
   for (const TombstonePlace& place : rows.ordered) {
@@ -162,10 +194,11 @@ base::Status RebuildUnread(std::string_view group, state::KeyValueStore& inbox,
   const InboxKeys keys = InboxKeys::OfGroup(group);
   Rows rows;
   RETURN_IF_ERROR(ReadRows(keys, inbox, rows));
-  MatchItems(keys, inbox, rows);
+  const InboxHead saved = rows.head;
+  RETURN_IF_ERROR(MatchItems(keys, inbox, rows));
   MatchTombstones(keys, inbox, rows);
   InboxHead head = CountAnew(rows);
-  if (head != rows.head) {
+  if (head != saved) {
     ++head.version;
     inbox.Put(keys.Head(), EncodeHead(head));
   }
