@@ -1,0 +1,36 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <shared_mutex>
+#include <string_view>
+#include <tuple>
+
+#include "base/metrics.h"
+
+namespace serving {
+
+/// The server's own figures. Threads: any.
+class HttpMetrics {
+ public:
+  /// `metrics` may be nullptr: then it counts nowhere.
+  explicit HttpMetrics(base::Metrics* metrics);
+
+  /// Counts an answered request. `route` is a pattern that lives as long as this object.
+  void Answered(std::string_view route, std::string_view method, int status,
+                std::chrono::nanoseconds duration);
+
+  base::Gauge connections;
+  /// Turned away because there are too many.
+  base::Counter connections_refused;
+
+ private:
+  using Key = std::tuple<std::string_view, std::string_view, int>;
+
+  base::Metrics* const metrics_;
+  std::shared_mutex mutex_;
+  std::map<Key, base::Counter> requests_;
+  std::map<std::string_view, base::Histogram> durations_;
+};
+
+}  // namespace serving

@@ -1,0 +1,114 @@
+#include "serving/router.h"
+
+#include <optional>
+#include <utility>
+
+#include "base/check.h"
+#include "serving/problem.h"
+#include "serving/uri.h"
+
+namespace serving {
+namespace {
+
+constexpr std::string_view kUnmatchedRoute = "other";
+
+bool IsParameter(std::string_view segment) {
+  return segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
+}
+
+bool IsUnderV1(std::string_view path) { return path == "/v1" || path.starts_with("/v1/"); }
+
+Response PlainNotFound() {
+  Response response;
+  response.status = 404;
+  response.content_type = "text/plain";
+  response.body = "404 page not found";
+  return response;
+}
+
+void Refuse(const Problem& problem, const Respond& respond) {
+  Response response = ToResponse(problem);
+  response.route = kUnmatchedRoute;
+  respond(std::move(response));
+}
+
+void AddAllowed(std::string& allowed, std::string_view method) {
+  if (!allowed.empty()) allowed += ", ";
+  allowed += method;
+  if (method == "GET") allowed += ", HEAD";
+}
+
+}  // namespace
+
+void Router::Add(std::string_view method, std::string_view pattern, Handler handler) {
+  auto segments = DecodePath(pattern);
+  CHECK(segments.has_value(), "a pattern is a path");
+  routes_.push_back(
+      Route{std::string(method), std::string(pattern), std::move(*segments), std::move(handler)});
+}
+
+bool Router::Matches(const Route& route, const std::vector<std::string>& path) {
+  if (route.segments.size() != path.size()) return false;
+  for (size_t i = 0; i < path.size(); ++i) {
+    const std::string& segment = route.segments[i];
+    if (IsParameter(segment) ? path[i].empty() : segment != path[i]) return false;
+  }
+  return true;
+}
+
+void Router::Handle(Request request, Respond respond) const {
+  const std::string_view target = request.target;
+  const bool under_v1 = IsUnderV1(request.path());
+  const size_t question = target.find('?');
+  auto path = DecodePath(request.path());
+  auto query = DecodeQuery(question == std::string_view::npos ? std::string_view()
+                                                              : target.substr(question + 1));
+  if (under_v1 && !path.has_value()) {
+    return Refuse({.status = 400, .detail = "The path's percent-encoding is broken."}, respond);
+  }
+  if (under_v1 && !query.has_value()) {
+    return Refuse({.status = 400, .detail = "The query's percent-encoding is broken."}, respond);
+  }
+
+  std::string allowed;
+  if (path.has_value()) {
+    for (const Route& route : routes_) {
+      if (!Matches(route, *path)) continue;
+      const bool serves =
+          route.method == request.method || (route.method == "GET" && request.method == "HEAD");
+      if (!serves) {
+        AddAllowed(allowed, route.method);
+        continue;
+      }
+      request.query = query.value_or(NamesAndValues());
+      for (size_t i = 0; i < path->size(); ++i) {
+        const std::string_view segment = route.segments[i];
+        if (!IsParameter(segment)) continue;
+        request.path_parameters.emplace_back(segment.substr(1, segment.size() - 2),
+                                             std::move((*path)[i]));
+      }
+      const std::string_view pattern = route.pattern;
+      return route.handler(std::move(request),
+                           [respond = std::move(respond), pattern](Response response) {
+                             response.route = pattern;
+                             respond(std::move(response));
+                           });
+    }
+  }
+
+  if (!under_v1) {
+    Response response = PlainNotFound();
+    response.route = kUnmatchedRoute;
+    return respond(std::move(response));
+  }
+  if (allowed.empty()) {
+    return Refuse({.status = 404, .detail = "There is nothing at this path."}, respond);
+  }
+  Response response =
+      ToResponse({.status = 405, .detail = "This path answers to " + allowed + " only."});
+  response.headers.emplace_back("Allow", allowed);
+  response.route = kUnmatchedRoute;
+  respond(std::move(response));
+}
+
+}  // namespace serving

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "serving/http_message.h"
+
+namespace serving {
+
+/// The text with each %XX as its byte; nullopt when a '%' is not followed by two hex digits or a
+/// byte is NUL.
+std::optional<std::string> PercentDecode(std::string_view text);
+
+/// The decoded segments of a path that begins with '/': "/a/b%2Fc/" gives "a", "b/c", "". Splits
+/// before decoding, so an encoded slash stays inside its segment. nullopt: bad encoding.
+std::optional<std::vector<std::string>> DecodePath(std::string_view path);
+
+/// The parameters of a query string (without '?'), where '+' is a space. nullopt: bad encoding.
+std::optional<NamesAndValues> DecodeQuery(std::string_view query);
+
+}  // namespace serving
