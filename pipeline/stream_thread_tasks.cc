@@ -79,6 +79,8 @@ void StreamThread::OnRevoked(const std::vector<base::TopicPartition>& partitions
   if (!committed.ok()) {
     base::LogWarn("not committed at revocation, the next owner replays",
                   {{"thread", name_}, {"why", committed.ToString()}});
+    // A commit without an answer cannot be aborted either: that producer is finished.
+    producer_lost_ = committed.code() == base::StatusCode::kLost;
     OnLost(partitions);
     return;
   }
@@ -100,7 +102,7 @@ void StreamThread::OnRevoked(const std::vector<base::TopicPartition>& partitions
 
 void StreamThread::OnLost(const std::vector<base::TopicPartition>& partitions) {
   base::LogWarn("partitions lost", {{"thread", name_}, {"partitions", partitions.size()}});
-  if (in_transaction_ && exactly_once_ && producer_ != nullptr) {
+  if (in_transaction_ && exactly_once_ && !producer_lost_ && producer_ != nullptr) {
     const base::Status aborted = producer_->AbortTransaction(shared_.config.request_timeout);
     // A producer that cannot even abort is finished; the next turn makes another.
     if (!aborted.ok()) producer_lost_ = true;
