@@ -172,6 +172,19 @@ TEST_F(RestoreTest, AppliesRowsAndTombstonesInOrderWithTheirPosition) {
   }
 }
 
+TEST_F(RestoreTest, ReplacesRowsThatWereReadBefore) {
+  const auto state = OpenState();
+  state->Store("rows").Put("a", "1");
+  state->Store("rows").Put("b", "1");
+  Commit(*state);
+  EXPECT_EQ(Get(state->Store("rows"), "a"), "1");
+  EXPECT_EQ(Get(state->Store("rows"), "b"), "1");
+  const std::vector<RestoredRow> rows = {{"a", "2"}, {"b", std::nullopt}};
+  ASSERT_TRUE(state->ApplyRestored("rows", rows, Tp("changelog", 0), {5}).ok());
+  EXPECT_EQ(Get(state->Store("rows"), "a"), "2");
+  EXPECT_EQ(Get(state->Store("rows"), "b"), std::nullopt);
+}
+
 TEST_F(RestoreTest, MovesThePositionOverAStretchWithoutRows) {
   const auto state = OpenState();
   ASSERT_TRUE(state->ApplyRestored("rows", {}, Tp("changelog", 0), {12}).ok());

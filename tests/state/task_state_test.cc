@@ -177,6 +177,26 @@ TEST_F(PendingTest, ForgetsDroppedWrites) {
   EXPECT_EQ(Get(rows, "b"), std::nullopt);
 }
 
+TEST_F(PendingTest, ReadsTheNewestValueOfARowThatIsReadAgainAndAgain) {
+  const auto state = OpenState();
+  KeyValueStore& rows = state->Store("rows");
+  for (int i = 0; i < 20; ++i) {
+    const std::string value(static_cast<size_t>(i % 7) * 1000, 'x');
+    state->BeginRecord();
+    rows.Put("a", value);
+    EXPECT_EQ(Get(rows, "a"), value);
+    Commit(*state);
+    EXPECT_EQ(Get(rows, "a"), value) << "from RocksDB";
+    EXPECT_EQ(Get(rows, "a"), value) << "perhaps from memory";
+    rows.Put("a", "taken back");
+    state->DropPending();
+    EXPECT_EQ(Get(rows, "a"), value);
+  }
+  rows.Delete("a");
+  Commit(*state);
+  EXPECT_EQ(Get(rows, "a"), std::nullopt);
+}
+
 using ScanTest = TaskStateTest;
 
 TEST_F(ScanTest, MergesPendingAndCommittedRowsInBothDirections) {
