@@ -2,7 +2,7 @@
 
 #include <array>
 #include <functional>
-#include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/ids.h"
 #include "base/status.h"
 #include "pipeline/record.h"
 #include "pipeline/serde.h"
@@ -24,7 +25,7 @@ inline constexpr size_t kGlobalTableCacheEntries = 65536;
 /// A table that every instance holds whole, from a compacted topic; the untyped half that the
 /// engine's global thread writes.
 ///
-/// Threads: Attach() and Applied() from the global thread, reads from any.
+/// Threads: Attach(), Applied() and MovePosition() from the global thread, reads from any.
 class GlobalTableBase {
  public:
   explicit GlobalTableBase(std::string topic) : topic_(std::move(topic)) {}
@@ -44,11 +45,17 @@ class GlobalTableBase {
   /// The stored bytes under `key`; nullopt also before Attach().
   base::Result<std::optional<std::string>> GetBytes(std::string_view key) const;
 
+  /// Everything of the topic's partition before this position can be read from the table.
+  base::Offset Position(base::Partition partition) const;
+  /// REQUIRES: the rows are committed and Applied() was called for each of them.
+  void MovePosition(base::Partition partition, base::Offset position);
+
   static constexpr std::string_view kStore = "global";
 
  private:
   const std::string topic_;
   mutable std::mutex mutex_;
+  std::map<base::Partition, base::Offset> positions_;
   std::shared_ptr<const state::TaskReader> reader_;
 };
 

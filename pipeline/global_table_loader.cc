@@ -86,6 +86,7 @@ base::Status GlobalTableLoader::StartReading() {
     // topic has now is read again.
     const bool usable = stored >= starts->at(tp) && stored <= ends_.at(tp);
     positions_[tp] = usable ? stored : starts->at(tp);
+    table_.MovePosition(tp.partition, positions_[tp]);
     assigned.push_back({tp, positions_[tp], false});
   }
   if (reader_ == nullptr) {
@@ -151,6 +152,7 @@ base::Status GlobalTableLoader::Apply(const RecordBatch& batch) {
   if (changed.empty() && moved.empty()) return base::Status::Ok();
   RETURN_IF_ERROR(state_->Commit(moved));
   for (const std::string_view key : changed) table_.Applied(key);
+  for (const auto& [tp, position] : moved) table_.MovePosition(tp.partition, position);
   return base::Status::Ok();
 }
 

@@ -1,0 +1,343 @@
+#include "app/run_command.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "app/ready_file.h"
+#include "app/signals.h"
+#include "app/status_json.h"
+#include "app/users_file.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "pipeline/embedded_broker.h"
+#include "pipeline/engine.h"
+#include "pipeline/librdkafka_client.h"
+#include "serving/backend.h"
+#include "serving/http_server.h"
+#include "serving/inbox_service.h"
+#include "stages/notification_topology.h"
+#include "stages/topics.h"
+#include "stages/user.h"
+
+namespace app {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr int kExitFailure = 1;
+constexpr milliseconds kHttpStopTime{2000};
+// SIGTERM promises an exit within 10 s even when the broker is gone; what has not ended by then is
+// left as a crash would leave it, which costs a replay and nothing else.
+constexpr milliseconds kStopTimeMax{9000};
+constexpr milliseconds kReadyLookEvery{50};
+constexpr milliseconds kUsersTimeout{60'000};
+constexpr int kHttpThreads = 2;
+constexpr char kDay[] = "86400000";
+
+std::vector<pipeline::TopicSpec> ProductTopics(const stages::Topics& topics) {
+  const std::map<std::string, std::string> week = {
+      {"retention.ms", std::to_string(7 * std::stoll(kDay))}};
+  const std::map<std::string, std::string> two_weeks = {
+      {"retention.ms", std::to_string(14 * std::stoll(kDay))}};
+  return {
+      {.name = topics.events, .cleanup_policy = "delete", .config = week},
+      {.name = topics.users, .cleanup_policy = "compact"},
+      {.name = topics.notifications,
+       .cleanup_policy = "delete",
+       .copartition_group = "recipient",
+       .config = week},
+      {.name = topics.inbox_actions,
+       .cleanup_policy = "delete",
+       .copartition_group = "recipient",
+       .config = week},
+      {.name = topics.dead_letters, .cleanup_policy = "delete", .config = two_weeks},
+  };
+}
+
+pipeline::EngineConfig MakeEngineConfig(const RunOptions& options, const stages::Topics& topics) {
+  pipeline::EngineConfig config;
+  config.application_id = options.application_id;
+  config.instance_id = options.instance_id;
+  config.state_directory = options.state_dir;
+  config.threads = options.threads;
+  config.guarantee = options.parsed_guarantee;
+  config.topic_prefix = options.topic_prefix;
+  config.dead_letters_topic = topics.dead_letters;
+  config.changelogs = !options.embedded;
+  config.replication_factor = options.replication_factor;
+  config.accept_new_cluster = options.accept_new_cluster;
+  config.commit_interval = milliseconds(options.commit_interval_ms);
+  config.broker_timeout = milliseconds(options.broker_timeout_ms);
+  return config;
+}
+
+/// Ends the process when an orderly stop takes too long.
+class StopWatchdog {
+ public:
+  StopWatchdog()
+      : thread_([this](const std::stop_token& stop) {
+          std::unique_lock lock(mutex_);
+          condition_.wait_for(lock, stop, kStopTimeMax, [] { return false; });
+          if (stop.stop_requested()) return;
+          base::LogWarn("stopping took too long, leaving now; the rest is replayed at the next "
+                        "start");
+          _exit(0);
+        }) {}
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable_any condition_;
+  std::jthread thread_;
+};
+
+/// A directory that goes with the process.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "herald-embedded-XXXXXX").string();
+    if (mkdtemp(pattern.data()) != nullptr) path_ = pattern;
+  }
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+/// One run of Herald, from the flags to the exit code. Threads: main, but for OnSignal().
+class Run {
+ public:
+  explicit Run(RunOptions options)
+      : options_(std::move(options)),
+        ready_file_(options_.ready_file),
+        topics_(stages::Topics::WithPrefix(options_.topic_prefix)) {}
+
+  base::Status Start(const std::atomic<bool>& stopping);
+  /// Until a signal or a failure.
+  base::Status Serve(const std::atomic<bool>& stopping);
+  void Stop();
+
+  /// Threads: the signal thread.
+  void OnSignal() {
+    const std::lock_guard lock(mutex_);
+    signalled_ = true;
+    if (engine_ != nullptr) engine_->Wake();
+  }
+
+ private:
+  base::Status StartBroker();
+  base::Status StartEngine(const std::atomic<bool>& stopping);
+  base::Status StartHttp();
+  bool UsersLoaded() const;
+  base::Status Readiness() const;
+
+  RunOptions options_;
+  const ReadyFile ready_file_;
+  const stages::Topics topics_;
+  base::Metrics metrics_;
+  std::optional<TemporaryDirectory> temporary_;
+  std::unique_ptr<pipeline::EmbeddedBroker> embedded_;
+  std::unique_ptr<pipeline::KafkaClients> clients_;
+  std::optional<pipeline::Topology> topology_;
+  std::unique_ptr<pipeline::AsyncProducer> producer_;
+  std::mutex mutex_;
+  bool signalled_ = false;
+  std::unique_ptr<pipeline::Engine> engine_;
+  /// Where the users table stands once it holds the users file.
+  std::map<base::Partition, base::Offset> users_loaded_at_;
+  std::unique_ptr<serving::InboxService> service_;
+  std::unique_ptr<serving::HttpServer> http_;
+  std::vector<std::string> http_addresses_;
+};
+
+base::Status Run::StartBroker() {
+  if (!options_.embedded) return base::Status::Ok();
+  if (options_.state_dir.empty()) {
+    temporary_.emplace();
+    if (temporary_->path().empty()) {
+      return base::Status::Fatal("no temporary directory can be made; give --state-dir");
+    }
+    options_.state_dir = temporary_->path();
+  }
+  auto broker = pipeline::EmbeddedBroker::Start({});
+  if (!broker.ok()) return broker.status();
+  embedded_ = std::move(*broker);
+  options_.brokers = embedded_->address();
+  base::LogInfo("embedded broker: in memory, for trying Herald. at_least_once, one thread, empty at "
+                "each start, no changelog; it keeps some 5 MiB a partition",
+                {{"brokers", options_.brokers}});
+  return base::Status::Ok();
+}
+
+base::Status Run::StartEngine(const std::atomic<bool>& stopping) {
+  pipeline::LibrdkafkaOptions kafka;
+  kafka.brokers = options_.brokers;
+  kafka.properties = options_.parsed_properties;
+  kafka.embedded_broker = embedded_.get();
+  auto clients = pipeline::NewLibrdkafkaClients(kafka);
+  if (!clients.ok()) return clients.status();
+  clients_ = std::move(*clients);
+  stages::InboxLimits limits;
+  limits.items_max = options_.inbox_items_max;
+  limits.age_max_ms = options_.parsed_inbox_age_max.count();
+  topology_.emplace(stages::BuildNotificationTopology(
+      topics_, limits,
+      metrics_.AddCounter("herald_unknown_actors_total",
+                          "Events whose actor is not among the users.")));
+  {
+    const std::lock_guard lock(mutex_);
+    engine_ = std::make_unique<pipeline::Engine>(
+        *topology_, MakeEngineConfig(options_, topics_), ProductTopics(topics_),
+        options_.partitions, *clients_, base::SystemClock::Instance(), metrics_);
+  }
+  RETURN_IF_ERROR(engine_->Start(stopping));
+  auto producer = clients_->NewAsyncProducer();
+  if (!producer.ok()) return producer.status();
+  producer_ = std::move(*producer);
+  if (!options_.users_file.empty()) {
+    auto loaded = LoadUsersFile(options_.users_file, topics_.users,
+                                engine_->PartitionCount(topics_.users), *producer_, kUsersTimeout);
+    if (!loaded.ok()) return loaded.status();
+    users_loaded_at_ = std::move(*loaded);
+  }
+  return base::Status::Ok();
+}
+
+base::Status Run::Readiness() const {
+  const pipeline::EngineStatus status = engine_->Status();
+  if (!status.ready) return base::Status::Unavailable("waiting for " + status.waiting_for);
+  if (!UsersLoaded()) return base::Status::Unavailable("waiting for the users file to be loaded");
+  return base::Status::Ok();
+}
+
+bool Run::UsersLoaded() const {
+  const pipeline::GlobalTableBase& table = *topology_->global_tables().front();
+  for (const auto& [partition, position] : users_loaded_at_) {
+    if (table.Position(partition) < position) return false;
+  }
+  return true;
+}
+
+base::Status Run::Start(const std::atomic<bool>& stopping) {
+  RETURN_IF_ERROR(ready_file_.Remove());
+  RETURN_IF_ERROR(StartBroker());
+  RETURN_IF_ERROR(StartEngine(stopping));
+  return StartHttp();
+}
+
+base::Status Run::StartHttp() {
+  serving::Backend backend;
+  backend.stores = &engine_->stores();
+  backend.events_partitions = engine_->PartitionCount(topics_.events);
+  backend.users_partitions = engine_->PartitionCount(topics_.users);
+  backend.notifications_partitions = engine_->PartitionCount(topics_.notifications);
+  backend.topics = topics_;
+  backend.producer = producer_.get();
+  backend.metrics = &metrics_;
+  backend.clock = &base::SystemClock::Instance();
+  auto users = std::static_pointer_cast<pipeline::GlobalTable<stages::User>>(
+      topology_->global_tables().front());
+  backend.users_position = [users](base::Partition partition) { return users->Position(partition); };
+  backend.find_user = [users](std::string_view id) { return users->Get(id); };
+  backend.status_json = [this] {
+    return StatusJson(engine_->Status(), options_.parsed_guarantee, options_.brokers);
+  };
+  backend.readiness = [this] { return Readiness(); };
+
+  serving::HttpServer::Options http;
+  http.listen = options_.listen;
+  http.threads = kHttpThreads;
+  http.metrics = &metrics_;
+  http_ = std::make_unique<serving::HttpServer>(std::move(http));
+  service_ = std::make_unique<serving::InboxService>(std::move(backend), http_->timers());
+  auto bound = http_->Start(service_->handler());
+  if (!bound.ok()) return bound.status();
+  http_addresses_ = std::move(*bound);
+  for (const std::string& address : http_addresses_) {
+    base::LogInfo("listening", {{"http", address}});
+  }
+  return base::Status::Ok();
+}
+
+base::Status Run::Serve(const std::atomic<bool>& stopping) {
+  bool ready = false;
+  while (!stopping) {
+    // Before ready this also looks whether it is; afterwards it only waits to be woken.
+    const milliseconds wait = ready ? milliseconds(60'000) : kReadyLookEvery;
+    RETURN_IF_ERROR(engine_->WaitForFailure(wait));
+    if (!ready && Readiness().ok()) {
+      ready = true;
+      RETURN_IF_ERROR(ready_file_.Write(http_addresses_, options_.brokers));
+      base::LogInfo("ready", {{"brokers", options_.brokers}, {"http", http_addresses_.front()}});
+    }
+  }
+  return base::Status::Ok();
+}
+
+void Run::Stop() {
+  const StopWatchdog watchdog;
+  // Requests first: none may see an engine that is half gone.
+  if (http_ != nullptr) http_->Stop(kHttpStopTime);
+  if (engine_ != nullptr) engine_->Stop();
+  {
+    const std::lock_guard lock(mutex_);
+    engine_.reset();
+  }
+  http_.reset();
+  service_.reset();
+  producer_.reset();
+  clients_.reset();
+}
+
+}  // namespace
+
+int RunHerald(RunOptions options) {
+  base::SetLogLevel(options.parsed_log_level);
+  Run* running = nullptr;
+  std::mutex mutex;
+  Signals signals([&] {
+    const std::lock_guard lock(mutex);
+    base::LogInfo("stopping");
+    if (running != nullptr) running->OnSignal();
+  });
+  base::LogInfo("herald starts",
+                {{"version", base::BuildVersion()},
+                 {"guarantee", options.parsed_guarantee == pipeline::Guarantee::kExactlyOnce
+                                   ? "exactly_once"
+                                   : "at_least_once"}});
+  Run run(std::move(options));
+  {
+    const std::lock_guard lock(mutex);
+    running = &run;
+  }
+  base::Status status = run.Start(signals.stopping());
+  if (status.ok()) status = run.Serve(signals.stopping());
+  run.Stop();
+  {
+    const std::lock_guard lock(mutex);
+    running = nullptr;
+  }
+  if (signals.stopping()) {
+    base::LogInfo("stopped");
+    return 0;
+  }
+  base::LogError("herald ends", {{"why", status.ToString()}});
+  return kExitFailure;
+}
+
+}  // namespace app

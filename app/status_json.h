@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+#include "pipeline/engine.h"
+
+namespace app {
+
+/// The body of GET /v1/status; docs/http.md has its shape.
+std::string StatusJson(const pipeline::EngineStatus& status, pipeline::Guarantee guarantee,
+                       const std::string& brokers);
+
+}  // namespace app
