@@ -98,16 +98,18 @@ base::Status RouteToRecipients::Process(pipeline::Record<EnrichedEvent> record,
   Notification notification = MakeNotification(record.value, record.metadata);
   StartIdentity(record.value.event);
   const size_t mark = identity_.Mark();
-  for (size_t i = 0; i < recipients.size(); ++i) {
+  const auto forward = [&](Notification told, std::string recipient) {
     identity_.Rewind(mark);
-    identity_.Add(recipients[i]);
-    const bool last = i + 1 == recipients.size();
-    Notification told = last ? std::move(notification) : notification;
+    identity_.Add(recipient);
     told.identity = identity_.Finish();
-    told.recipient = recipients[i];
-    RETURN_IF_ERROR(context.Forward({std::move(recipients[i]), std::move(told), record.metadata}));
+    told.recipient = recipient;
+    return context.Forward({std::move(recipient), std::move(told), record.metadata});
+  };
+  // One by one, for an event may have ten thousand: the engine limits what comes of it.
+  for (size_t i = 0; i + 1 < recipients.size(); ++i) {
+    RETURN_IF_ERROR(forward(notification, std::move(recipients[i])));
   }
-  return base::Status::Ok();
+  return forward(std::move(notification), std::move(recipients.back()));
 }
 
 }  // namespace stages

@@ -13,7 +13,6 @@ namespace stages {
 namespace {
 
 using testing::ElementsAre;
-using testing::IsEmpty;
 
 void Repair(InboxFixture& inbox) {
   std::vector<std::string> groups;
