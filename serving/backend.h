@@ -1,0 +1,50 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/metrics.h"
+#include "base/status.h"
+#include "pipeline/kafka_client.h"
+#include "pipeline/store_registry.h"
+#include "stages/topics.h"
+#include "stages/user.h"
+
+namespace serving {
+
+/// What the HTTP routes need of the rest of the process; app/ fills it in. All of it is set, may be
+/// used from any thread, and outlives the InboxService.
+struct Backend {
+  /// Where inboxes are read.
+  const pipeline::StoreRegistry* stores = nullptr;
+  stages::Topics topics;
+  /// Partition counts of the topics of these names.
+  int32_t events_partitions = 0;
+  int32_t users_partitions = 0;
+  int32_t notifications_partitions = 0;
+  /// Writes events and users. Its callbacks come within its delivery time-out.
+  pipeline::AsyncProducer* producer = nullptr;
+
+  /// Looks up a user in this instance's table; nullptr: not there.
+  std::function<base::Result<std::shared_ptr<const stages::User>>(std::string_view id)> find_user;
+  /// Everything of `users` before this position is in the table.
+  std::function<base::Offset(base::Partition)> users_position;
+  /// How long PUT and DELETE of a user wait for the table, from the request on.
+  std::chrono::milliseconds users_timeout{5000};
+
+  /// The body of GET /v1/status.
+  std::function<std::string()> status_json;
+  /// Ok when ready; else Unavailable with what is being waited for.
+  std::function<base::Status()> readiness;
+
+  base::Metrics* metrics = nullptr;
+  const base::Clock* clock = nullptr;
+};
+
+}  // namespace serving

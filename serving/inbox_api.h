@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "serving/backend.h"
+#include "serving/http_message.h"
+
+namespace serving {
+
+class Router;
+
+/// Notifications of a page when the request does not say, and at most.
+inline constexpr int kInboxLimitDefault = 20;
+inline constexpr int kInboxLimitMax = 100;
+
+/// Reads inboxes: a page of notifications, or the counts alone. Threads: any.
+class InboxApi {
+ public:
+  /// `backend` outlives this.
+  explicit InboxApi(const Backend& backend) : backend_(backend) {}
+
+  void AddRoutes(Router& router);
+
+ private:
+  Response GetInbox(const Request& request) const;
+  Response GetCounts(const Request& request) const;
+
+  const Backend& backend_;
+};
+
+}  // namespace serving

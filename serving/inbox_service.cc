@@ -1,0 +1,55 @@
+#include "serving/inbox_service.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "serving/events_api.h"
+#include "serving/inbox_api.h"
+#include "serving/operations_api.h"
+#include "serving/router.h"
+#include "serving/users_api.h"
+
+namespace serving {
+
+struct InboxService::Impl {
+  Impl(Backend backend_in, std::shared_ptr<Timers> timers)
+      : backend(std::move(backend_in)),
+        inbox(backend),
+        events(backend),
+        users(backend, std::move(timers)),
+        operations(backend) {
+    inbox.AddRoutes(router);
+    events.AddRoutes(router);
+    users.AddRoutes(router);
+    operations.AddRoutes(router);
+  }
+
+  const Backend backend;
+  InboxApi inbox;
+  EventsApi events;
+  UsersApi users;
+  OperationsApi operations;
+  Router router;
+};
+
+InboxService::InboxService(Backend backend, std::shared_ptr<Timers> timers) {
+  CHECK(backend.stores != nullptr && backend.producer != nullptr && backend.metrics != nullptr &&
+            backend.clock != nullptr,
+        "a Backend has all its parts");
+  CHECK(backend.find_user && backend.users_position && backend.status_json && backend.readiness,
+        "a Backend has all its functions");
+  CHECK(backend.events_partitions > 0 && backend.users_partitions > 0 &&
+            backend.notifications_partitions > 0,
+        "topics have partitions");
+  impl_ = std::make_unique<Impl>(std::move(backend), std::move(timers));
+}
+
+InboxService::~InboxService() = default;
+
+Handler InboxService::handler() {
+  return [router = &impl_->router](Request request, Respond respond) {
+    router->Handle(std::move(request), std::move(respond));
+  };
+}
+
+}  // namespace serving
