@@ -29,6 +29,7 @@
 #include "stages/notification_topology.h"
 #include "stages/topics.h"
 #include "stages/user.h"
+#include "state/version.h"
 
 namespace app {
 namespace {
@@ -234,6 +235,12 @@ bool Run::UsersLoaded() const {
 }
 
 base::Status Run::Start(const std::atomic<bool>& stopping) {
+  metrics_
+      .AddGauge("herald_build_info", "Always 1; what this process is made of, as labels.",
+                {{"version", std::string(base::BuildVersion())},
+                 {"librdkafka", pipeline::LibrdkafkaVersion()},
+                 {"rocksdb", state::RocksDbVersion()}})
+      .Set(1);
   RETURN_IF_ERROR(ready_file_.Remove());
   RETURN_IF_ERROR(StartBroker());
   RETURN_IF_ERROR(StartEngine(stopping));

@@ -267,7 +267,14 @@ EngineStatus Engine::Status() const {
         status.waiting_for = "thread " + std::to_string(i) + " to join the group and restore";
       }
     }
-    if (status.waiting_for.empty() && !lag_known_) status.waiting_for = "the lag to be measured";
+    // The lag of every assigned partition is there before anybody relies on its absence.
+    for (const TaskReport& report : status.tasks) {
+      for (const auto& input : report.inputs) {
+        if (status.waiting_for.empty() && !lag_.contains(input.first)) {
+          status.waiting_for = "the lag of " + input.first.ToString() + " to be measured";
+        }
+      }
+    }
   }
   status.ready = status.waiting_for.empty();
   return status;

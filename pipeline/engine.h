@@ -112,7 +112,6 @@ class Engine {
   bool global_tables_ready_ = false;
   std::vector<bool> threads_ready_;
   std::map<base::TopicPartition, int64_t> lag_;
-  bool lag_known_ = false;
 
   // Last, so that they end before what they use.
   std::vector<std::jthread> threads_;

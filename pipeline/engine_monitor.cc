@@ -10,6 +10,7 @@ namespace pipeline {
 namespace {
 
 constexpr milliseconds kMonitorEvery{1000};
+constexpr milliseconds kMonitorEveryUntilReady{100};
 constexpr int kCountsEveryTurns = 30;
 constexpr char kLagName[] = "herald_consumer_lag_records";
 constexpr char kLagHelp[] =
@@ -31,7 +32,7 @@ void Engine::RunMonitor(const std::stop_token& stop) {
     MeasureLag();
     MeasureStores();
     if (turn % kCountsEveryTurns == 0) WatchPartitionCounts();
-    Pause(stop, kMonitorEvery);
+    Pause(stop, Status().ready ? kMonitorEvery : kMonitorEveryUntilReady);
   }
 }
 
@@ -61,12 +62,6 @@ void Engine::MeasureLag() {
     if (!lag.contains(tp)) metrics_.RemoveGauge(kLagName, PartitionLabels(tp));
   }
   lag_ = std::move(lag);
-  // Every running task has its lag measured once before the engine calls itself ready.
-  const std::vector<TaskReport> reports = tasks_.Reports();
-  lag_known_ = std::all_of(reports.begin(), reports.end(), [this](const TaskReport& report) {
-    return std::all_of(report.inputs.begin(), report.inputs.end(),
-                       [this](const auto& input) { return lag_.contains(input.first); });
-  });
 }
 
 void Engine::MeasureStores() {

@@ -50,12 +50,14 @@ base::Result<std::unique_ptr<KafkaClients>> NewLibrdkafkaClients(
     const LibrdkafkaOptions& options) {
   auto shared = std::make_shared<rdkafka::Shared>();
   shared->options = options;
-  RETURN_IF_ERROR(rdkafka::SplitProperties(options, &shared->producer_properties,
-                                           &shared->consumer_properties));
+  RETURN_IF_ERROR(rdkafka::SplitProperties(shared.get()));
   base::Result<std::unique_ptr<Admin>> admin = LibrdkafkaAdmin::New(shared);
   if (!admin.ok()) return admin.status();
+  shared->admin = admin->get();
   return std::unique_ptr<KafkaClients>(
       std::make_unique<LibrdkafkaClients>(std::move(shared), std::move(admin).value()));
 }
+
+std::string LibrdkafkaVersion() { return rd_kafka_version_str(); }
 
 }  // namespace pipeline

@@ -33,4 +33,7 @@ struct LibrdkafkaOptions {
 /// Herald sets itself because its guarantees stand on it; the message names it.
 base::Result<std::unique_ptr<KafkaClients>> NewLibrdkafkaClients(const LibrdkafkaOptions& options);
 
+/// The version of librdkafka that this process runs with, e.g. "2.8.0".
+std::string LibrdkafkaVersion();
+
 }  // namespace pipeline
