@@ -122,7 +122,9 @@ base::Result<Turn> StreamThread::RunOnce() {
   if (status.ok()) status = HandleOutOfRange();
   if (status.ok()) status = PunctuateWhenDue();
   if (status.ok() && ShouldCommit(input_dry)) status = Commit(shared_.config.commit_timeout);
-  if (status.code() == base::StatusCode::kUnavailable && in_transaction_) {
+  // Also when the transaction could not even be begun: the consumer has moved past these records.
+  if (status.code() == base::StatusCode::kUnavailable &&
+      (in_transaction_ || work_done_ || !input_dry)) {
     status = AbortAndReplay(status);
   }
   switch (status.code()) {
@@ -302,7 +304,7 @@ base::Status StreamThread::ProduceOutputs(const Task& task, Task::Input& input,
     if (produced.code() == base::StatusCode::kInvalidArgument) {
       // Larger than the client sends. What this record has produced so far must go back, so the
       // transaction is aborted and replayed with this record as a dead letter.
-      refused_inputs_[{input.tp, record.metadata.offset}] = {produced.message(), 1};
+      refused_inputs_[{input.tp, record.metadata.offset}] = {produced.message(), false};
       return base::Status::Unavailable(produced.message());
     }
     RETURN_IF_ERROR(produced);
@@ -333,7 +335,7 @@ base::Status StreamThread::Refuse(const Task& task, const Task::Input& input,
       .Increment();
   if (handler == OnRefused::kSkip) return base::Status::Ok();
   const auto refused = refused_inputs_.find(std::pair(input.tp, record.metadata.offset));
-  if (refused != refused_inputs_.end() && refused->second.times > 1) {
+  if (refused != refused_inputs_.end() && refused->second.dead_letter) {
     // The dead letter itself was refused: a topic so configured would stop everything for ever.
     base::LogError("a dead letter was refused too; the record is dropped",
                    {{"topic", input.tp.topic}, {"partition", input.tp.partition.value},
@@ -364,8 +366,8 @@ base::Status StreamThread::PunctuateWhenDue() {
     base::Status status = task->Punctuate();
     if (!status.ok()) return status.WithContext("punctuating task " + id.ToString());
     if (task->outputs().size() > 0 || (task->state() != nullptr && task->state()->has_pending())) {
-      RETURN_IF_ERROR(EnsureTransaction());
       work_done_ = true;
+      RETURN_IF_ERROR(EnsureTransaction());
       // Outputs of a punctuation belong to no record: they carry the number of the first input.
       RawRecord none;
       if (!task->inputs().empty()) {
@@ -393,9 +395,9 @@ base::Status StreamThread::AbortAndReplay(const base::Status& why) {
     }
     RefusedInput& refused = refused_inputs_[{input_numbers_[number], offset}];
     refused.reason = record.topic + ": " + record.reason;
-    ++refused.times;
+    if (record.topic == shared_.config.dead_letters_topic) refused.dead_letter = true;
   }
-  if (exactly_once_) {
+  if (exactly_once_ && in_transaction_) {
     base::Status aborted = producer_->AbortTransaction(shared_.config.request_timeout);
     if (!aborted.ok()) return base::Status::Lost("abort failed: " + aborted.message());
   }
@@ -413,7 +415,9 @@ base::Status StreamThread::AbortAndReplay(const base::Status& why) {
       if (input.committed.has_value()) back[input.tp] = *input.committed;
     }
   }
-  return consumer_->Seek(back);
+  // A consumer that stays ahead would pass over the records: make another.
+  base::Status moved_back = consumer_->Seek(back);
+  return moved_back.ok() ? moved_back : base::Status::Lost(moved_back.message());
 }
 
 }  // namespace pipeline

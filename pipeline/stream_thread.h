@@ -65,7 +65,8 @@ class StreamThread : private RebalanceListener {
 
   struct RefusedInput {
     std::string reason;
-    int times = 0;
+    /// Its dead letter was refused as well.
+    bool dead_letter = false;
   };
 
   // RebalanceListener; called from within Poll() and Leave().

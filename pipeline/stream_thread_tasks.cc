@@ -378,7 +378,9 @@ base::Status StreamThread::HandleOutOfRange() {
     input.next = start;
     seek[tp] = start;
   }
-  return consumer_->Seek(seek);
+  // They are reported once: without the seek they would stand still for ever.
+  base::Status moved = consumer_->Seek(seek);
+  return moved.ok() ? moved : base::Status::Lost(moved.message());
 }
 
 void StreamThread::RenewStamps() {
