@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <thread>
 #include <utility>
 
@@ -85,11 +86,11 @@ base::Result<std::string> LibrdkafkaAdmin::ClusterId(milliseconds timeout) {
   char* id = rd_kafka_clusterid(handle_.get(), Deadline(timeout).remaining_ms());
   rd_kafka_poll(handle_.get(), 0);
   if (id == nullptr) {
-    return base::Status::Unavailable("the cluster's id: no broker answered in time");
+    return base::Status::Unavailable("no broker of " + shared_->options.brokers +
+                                     " answered in time");
   }
   std::string copy = id;
   rd_kafka_mem_free(handle_.get(), id);
-  shared_->outage.Reached();
   return copy;
 }
 
@@ -184,6 +185,7 @@ base::Status LibrdkafkaAdmin::AddConfigs(Topics* topics, milliseconds timeout) {
       if (std::find(kTopicSettings.begin(), kTopicSettings.end(), key) != kTopicSettings.end()) {
         topic->second.config.emplace(key, value);
       }
+      if (key == "max.message.bytes") shared_->batch_limit.LowerTo(std::atoll(value));
     }
   }
   return base::Status::Ok();
@@ -271,11 +273,13 @@ base::Status LibrdkafkaAdmin::RequestTopics(std::span<const NewTopic> topics,
   return base::Status::Ok();
 }
 
-/// Brokers hear of a new topic one after the other.
+/// Brokers hear of a new topic one after the other, its leader possibly last: until then it answers
+/// that it is not the leader.
 base::Status LibrdkafkaAdmin::WaitForTopics(std::span<const NewTopic> topics,
                                             milliseconds timeout) {
   const Deadline deadline(timeout);
   std::vector<std::string> names;
+  std::vector<base::TopicPartition> partitions;
   for (const NewTopic& topic : topics) names.push_back(topic.name);
   while (true) {
     const base::Result<Topics> described = shared_->options.embedded_broker != nullptr
@@ -287,8 +291,22 @@ base::Status LibrdkafkaAdmin::WaitForTopics(std::span<const NewTopic> topics,
           const auto found = described->find(name);
           return found == described->end() || found->second.partitions == 0;
         });
-    if (missing == names.end()) return base::Status::Ok();
-    if (deadline.passed()) return TopicMissing(*missing);
+    if (missing == names.end()) {
+      partitions.clear();
+      for (const auto& [name, topic] : *described) {
+        for (int32_t i = 0; i < topic.partitions; ++i) {
+          partitions.push_back({name, base::Partition{i}});
+        }
+      }
+      const auto answer = ListOffsets(partitions, OffsetSpec::kLatest, Isolation::kReadUncommitted,
+                                      deadline.remaining());
+      if (answer.ok() || answer.status().code() == base::StatusCode::kFatal) {
+        return answer.status();
+      }
+      if (deadline.passed()) return answer.status();
+    } else if (deadline.passed()) {
+      return TopicMissing(*missing);
+    }
     std::this_thread::sleep_for(kTopicPollInterval);
   }
 }
@@ -313,7 +331,11 @@ base::Result<Positions> LibrdkafkaAdmin::ListOffsets(
                          : RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED));
   if (refused != nullptr) return base::Status::Fatal(rd_kafka_error_string(refused.get()));
   rd_kafka_ListOffsets(handle_.get(), list.get(), options.get(), queue.get());
-  const base::Result<rdkafka::Event> event = Await(queue.get(), timeout, "listing offsets");
+  std::string what = "listing offsets of " + partitions.front().ToString();
+  if (partitions.size() > 1) {
+    what += " and " + std::to_string(partitions.size() - 1) + " more";
+  }
+  const base::Result<rdkafka::Event> event = Await(queue.get(), timeout, what);
   if (!event.ok()) return event.status();
 
   size_t count = 0;

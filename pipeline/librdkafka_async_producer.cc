@@ -16,12 +16,13 @@ constexpr int kPollMs = 1000;
 constexpr int kMetadataTimeoutMs = 1000;
 constexpr int kFinishTimeoutMs = 1000;
 
-rdkafka::Settings AsyncProducerSettings(milliseconds delivery_timeout) {
+rdkafka::Settings AsyncProducerSettings(milliseconds delivery_timeout, int64_t batch_bytes) {
   return {
       {"enable.idempotence", "true"},
       {"acks", "all"},
       {"compression.codec", "none"},
       {"linger.ms", "0"},
+      {"batch.size", std::to_string(batch_bytes)},
       {"message.max.bytes", std::to_string(kRecordBytesMax)},
       {"queue.buffering.max.kbytes", std::to_string(kQueueKbytesMax)},
       {"queue.buffering.max.messages", std::to_string(kQueueRecordsMax)},
@@ -63,9 +64,10 @@ base::Result<std::unique_ptr<AsyncProducer>> LibrdkafkaAsyncProducer::New(
   callbacks.opaque = producer.get();
   callbacks.error = OnError;
   callbacks.delivery = OnDelivery;
-  base::Result<rdkafka::Handle> handle =
-      rdkafka::NewHandle(*shared, RD_KAFKA_PRODUCER,
-                         AsyncProducerSettings(shared->options.delivery_timeout), callbacks);
+  producer->batch_bytes_ = shared->batch_limit.bytes();
+  base::Result<rdkafka::Handle> handle = rdkafka::NewHandle(
+      *shared, RD_KAFKA_PRODUCER,
+      AsyncProducerSettings(shared->options.delivery_timeout, producer->batch_bytes_), callbacks);
   if (!handle.ok()) return handle.status();
   producer->handle_ = std::move(handle).value();
   producer->Start();
@@ -179,17 +181,26 @@ void LibrdkafkaAsyncProducer::OnDelivery(rd_kafka_t*, const rd_kafka_message_t* 
                                          void* opaque) {
   auto& producer = *static_cast<LibrdkafkaAsyncProducer*>(opaque);
   const std::unique_ptr<Delivered> delivered(static_cast<Delivered*>(message->_private));
-  producer.Tell(*delivered, OutcomeOf(*message, &producer.shared_->outage));
+  producer.Tell(*delivered, producer.OutcomeOf(*message));
 }
 
-base::Result<base::Offset> LibrdkafkaAsyncProducer::OutcomeOf(const rd_kafka_message_t& message,
-                                                              rdkafka::OutageLog* outage) {
-  if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    outage->Reached();
+base::Result<base::Offset> LibrdkafkaAsyncProducer::OutcomeOf(const rd_kafka_message_t& message) {
+  if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR && message.offset >= 0) {
+    shared_->outage.Reached();
     return base::Offset{message.offset};
   }
   const base::TopicPartition partition{rd_kafka_topic_name(message.rkt),
                                        base::Partition{message.partition}};
+  if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return base::Status::Unavailable("producing to " + partition.ToString() + ": " +
+                                     std::string(rdkafka::kNoOffset));
+  }
+  if (message.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE &&
+      batch_bytes_ > shared_->batch_limit.bytes() &&
+      message.len + message.key_len <= static_cast<size_t>(shared_->batch_limit.bytes())) {
+    // The topic's limit was lowered after we started: others of its batch made it too large.
+    return base::Status::Unavailable("a batch for " + partition.ToString() + " was too large");
+  }
   return FailureOf(message.err, partition.ToString());
 }
 

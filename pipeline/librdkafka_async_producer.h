@@ -45,13 +45,14 @@ class LibrdkafkaAsyncProducer : public AsyncProducer {
   void WarmTopics();
   rd_kafka_topic_t* FindTopic(std::string_view name);
   void Fail(Delivered delivered, base::Status status);
-  static base::Result<base::Offset> OutcomeOf(const rd_kafka_message_t& message,
-                                              rdkafka::OutageLog* outage);
+  base::Result<base::Offset> OutcomeOf(const rd_kafka_message_t& message);
   void Tell(const Delivered& delivered, base::Result<base::Offset> outcome);
 
   std::shared_ptr<rdkafka::Shared> shared_;
   rdkafka::Handle handle_;
   rdkafka::Queue queue_;
+  /// More than this is never in one batch, but for a single record.
+  int64_t batch_bytes_ = 0;
 
   std::mutex mutex_;
   // Under mutex_:

@@ -68,8 +68,8 @@ void LibrdkafkaConsumer::OnError(rd_kafka_t*, int error, const char* reason, voi
   if (error == RD_KAFKA_RESP_ERR__FATAL) {
     consumer.fatal_ = true;
   } else if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+    // Not an error of Poll(): librdkafka goes on trying, and what is open may still get through.
     consumer.shared_->outage.AllBrokersDown(reason);
-    consumer.pending_error_ = base::Status::Unavailable(reason);
   } else if (rdkafka::IsRefusal(static_cast<rd_kafka_resp_err_t>(error))) {
     consumer.pending_error_ =
         rdkafka::FatalStatusOf(static_cast<rd_kafka_resp_err_t>(error), reason);

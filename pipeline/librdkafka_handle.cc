@@ -91,12 +91,19 @@ void OutageLog::LogReached() {
   if (down_.exchange(false)) base::LogInfo("Kafka can be reached again");
 }
 
-base::Status SplitProperties(const LibrdkafkaOptions& options, Settings* producer,
-                             Settings* consumer) {
-  if (options.properties.empty()) return base::Status::Ok();
+void BatchLimit::LowerTo(int64_t bytes) {
+  bytes = std::max<int64_t>(bytes, 1);
+  int64_t known = bytes_.load();
+  while (bytes < known && !bytes_.compare_exchange_weak(known, bytes)) {
+  }
+}
+
+base::Status SplitProperties(Shared* shared) {
+  const std::map<std::string, std::string>& properties = shared->options.properties;
+  if (properties.empty()) return base::Status::Ok();
   const std::map<std::string, char> scopes = PropertyScopes();
   const Conf scratch(rd_kafka_conf_new());
-  for (const auto& [name, value] : options.properties) {
+  for (const auto& [name, value] : properties) {
     if (std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end()) {
       return base::Status::InvalidArgument("librdkafka property \"" + name +
                                            "\" is set by Herald and cannot be changed");
@@ -104,8 +111,12 @@ base::Status SplitProperties(const LibrdkafkaOptions& options, Settings* produce
     RETURN_IF_ERROR(Set(scratch.get(), name, value));
     const auto scope = scopes.find(name);
     const char known_to = scope == scopes.end() ? '*' : scope->second;
-    if (known_to != 'C') producer->emplace_back(name, value);
-    if (known_to != 'P') consumer->emplace_back(name, value);
+    if (name == "batch.size") {
+      shared->batch_limit.LowerTo(std::stoll(value));
+      continue;
+    }
+    if (known_to != 'C') shared->producer_properties.emplace_back(name, value);
+    if (known_to != 'P') shared->consumer_properties.emplace_back(name, value);
   }
   return base::Status::Ok();
 }

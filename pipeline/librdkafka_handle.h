@@ -62,20 +62,38 @@ class OutageLog {
   std::atomic<bool> down_{false};
 };
 
+/// How many bytes one batch of records may have, so that every topic takes it: a broker refuses a
+/// batch that is larger than the topic's max.message.bytes, and does not say for which record's
+/// sake. Only ever lowered. Threads: any.
+class BatchLimit {
+ public:
+  /// librdkafka's own default.
+  static constexpr int64_t kBytesDefault = 1000000;
+
+  int64_t bytes() const { return bytes_.load(); }
+  void LowerTo(int64_t bytes);
+
+ private:
+  std::atomic<int64_t> bytes_{kBytesDefault};
+};
+
 /// What the clients of one cluster have in common. Threads: any; unchanged once made, but for
-/// `outage`.
+/// `outage` and `batch_limit`.
 struct Shared {
   LibrdkafkaOptions options;
   /// Of options.properties, those for producers and those for consumers.
   Settings producer_properties;
   Settings consumer_properties;
   OutageLog outage;
+  BatchLimit batch_limit;
+  /// Borrowed; lives as long as the clients do.
+  Admin* admin = nullptr;
 };
 
-/// Splits and checks options.properties.
+/// Splits shared->options.properties into those for producers and those for consumers. A batch.size
+/// becomes the batch limit.
 /// Errors: InvalidArgument, naming the property.
-base::Status SplitProperties(const LibrdkafkaOptions& options, Settings* producer,
-                             Settings* consumer);
+base::Status SplitProperties(Shared* shared);
 
 /// Callbacks that a client wants; `opaque` comes back in each.
 struct Callbacks {
@@ -89,6 +107,12 @@ struct Callbacks {
 /// Errors: InvalidArgument when librdkafka takes a setting not, or not in this combination.
 base::Result<Handle> NewHandle(const Shared& shared, rd_kafka_type_t type, const Settings& settings,
                                const Callbacks& callbacks);
+
+/// Why a delivery report without an error and without an offset is none. librdkafka takes a batch
+/// as written when a later one of its partition was, even if the broker refused it outright (it was
+/// not the leader yet). A broker that knows nothing of the producer yet lets the later one pass, so
+/// the record is missing, in transactions too.
+inline constexpr std::string_view kNoOffset = "acknowledged without an offset, so it may be missing";
 
 /// "Broker: Not coordinator (NOT_COORDINATOR)"
 std::string ErrorText(rd_kafka_resp_err_t error);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <map>
 #include <utility>
 
 #include "base/check.h"
@@ -21,6 +23,7 @@ constexpr uint32_t kPollEvery = 256;
 /// How long Produce() waits for room, which comes as soon as brokers take records again.
 constexpr milliseconds kQueueFullTimeout{30000};
 constexpr int kQueueFullPollMs = 10;
+constexpr int kFlushSliceMs = 100;
 /// Between two tries of a call that librdkafka asks to repeat.
 constexpr int kRetryPollMs = 5;
 constexpr milliseconds kMetadataTimeout{5000};
@@ -29,12 +32,13 @@ constexpr milliseconds kDeliveryTimeout{120000};
 constexpr size_t kRefusedMax = 10000;
 
 rdkafka::Settings ProducerSettings(const std::string& transactional_id,
-                                   milliseconds transaction_timeout) {
+                                   milliseconds transaction_timeout, int64_t batch_bytes) {
   rdkafka::Settings settings = {
       {"enable.idempotence", "true"},
       {"acks", "all"},
       {"compression.codec", "none"},
       {"message.max.bytes", std::to_string(kRecordBytesMax)},
+      {"batch.size", std::to_string(batch_bytes)},
       {"queue.buffering.max.kbytes", std::to_string(kQueueKbytesMax)},
       {"queue.buffering.max.messages", std::to_string(kQueueRecordsMax)},
       // The first request after a commit is told to come again, and waits for one back-off.
@@ -56,16 +60,14 @@ rdkafka::Settings ProducerSettings(const std::string& transactional_id,
 
 /// What no retry can cure: the record itself is wrong for its topic.
 bool IsRefusedForGood(rd_kafka_resp_err_t error) {
-  switch (error) {
-    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-    case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
-    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
-    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
-      return true;
-    default:
-      return false;
-  }
+  return error == RD_KAFKA_RESP_ERR_INVALID_RECORD || error == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP;
+}
+
+/// The record, or only the batch that it was in.
+bool IsTooLarge(rd_kafka_resp_err_t error) {
+  return error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ||
+         error == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE ||
+         error == RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE;
 }
 
 /// Null stays null, and empty stays empty.
@@ -108,9 +110,12 @@ base::Result<std::unique_ptr<Producer>> LibrdkafkaProducer::New(
   callbacks.opaque = producer.get();
   callbacks.error = OnError;
   callbacks.delivery = OnDelivery;
-  base::Result<rdkafka::Handle> handle = rdkafka::NewHandle(
-      *shared, RD_KAFKA_PRODUCER,
-      ProducerSettings(transactional_id, shared->options.transaction_timeout), callbacks);
+  producer->batch_bytes_ = shared->batch_limit.bytes();
+  base::Result<rdkafka::Handle> handle =
+      rdkafka::NewHandle(*shared, RD_KAFKA_PRODUCER,
+                         ProducerSettings(transactional_id, shared->options.transaction_timeout,
+                                          producer->batch_bytes_),
+                         callbacks);
   if (!handle.ok()) return handle.status();
   producer->handle_ = std::move(handle).value();
   return std::unique_ptr<Producer>(std::move(producer));
@@ -232,13 +237,13 @@ base::Status LibrdkafkaProducer::EnqueueFailed(rd_kafka_resp_err_t error,
       if (base::Status fatal = rdkafka::FatalStatus(handle_.get()); !fatal.ok()) return fatal;
       return base::Status::Lost(text);
     default:
-      if (!first_failure_.ok()) return first_failure_;
-      return base::Status::Unavailable(text);
+      return SortOutTooLarge(first_failure_.ok() ? base::Status::Unavailable(text)
+                                                 : first_failure_);
   }
 }
 
 void LibrdkafkaProducer::OnDelivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
-  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) [[unlikely]] {
+  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR || message->offset < 0) [[unlikely]] {
     static_cast<LibrdkafkaProducer*>(opaque)->HandleFailure(*message);
     return;
   }
@@ -258,14 +263,56 @@ void LibrdkafkaProducer::HandleFailure(const rd_kafka_message_t& message) {
   const base::TopicPartition partition{rd_kafka_topic_name(message.rkt),
                                        base::Partition{message.partition}};
   if (first_failure_.ok()) {
-    first_failure_ = base::Status::Unavailable("a record for " + partition.ToString() +
-                                               " was not delivered: " +
-                                               rdkafka::ErrorText(message.err));
+    first_failure_ = base::Status::Unavailable(
+        "a record for " + partition.ToString() + " was not delivered: " +
+        (message.err == RD_KAFKA_RESP_ERR_NO_ERROR ? std::string(rdkafka::kNoOffset)
+                                                   : rdkafka::ErrorText(message.err)));
   }
-  if (!IsRefusedForGood(message.err) || refused_.size() >= kRefusedMax) return;
-  refused_.push_back({partition.topic, partition.partition,
-                      static_cast<uint64_t>(reinterpret_cast<uintptr_t>(message._private)),
-                      rdkafka::ErrorText(message.err)});
+  if (refused_.size() + too_large_.size() >= kRefusedMax) return;
+  RefusedRecord record{partition.topic, partition.partition,
+                       static_cast<uint64_t>(reinterpret_cast<uintptr_t>(message._private)),
+                       rdkafka::ErrorText(message.err)};
+  if (IsRefusedForGood(message.err)) {
+    refused_.push_back(std::move(record));
+  } else if (IsTooLarge(message.err)) {
+    too_large_.push_back(
+        {std::move(record), static_cast<int64_t>(message.len + message.key_len)});
+  }
+}
+
+/// All records of a batch that was too large failed. Those that were alone in it are refused; for
+/// the others a new producer has to make smaller batches: Lost, in place of `failure`.
+base::Status LibrdkafkaProducer::SortOutTooLarge(base::Status failure) {
+  if (too_large_.empty() || failure.code() != base::StatusCode::kUnavailable) return failure;
+  std::map<std::string, int64_t> bytes_max;
+  for (TooLarge& candidate : std::exchange(too_large_, {})) {
+    const std::string& topic = candidate.record.topic;
+    if (candidate.bytes <= batch_bytes_) {
+      const auto [known, first] = bytes_max.try_emplace(topic, 0);
+      if (first) known->second = TopicBytesMax(topic);
+      if (batch_bytes_ > known->second) {
+        shared_->batch_limit.LowerTo(known->second);
+        failure = base::Status::Lost("topic " + topic + " takes batches of at most " +
+                                     std::to_string(known->second) + " bytes, not " +
+                                     std::to_string(batch_bytes_));
+        continue;
+      }
+    }
+    refused_.push_back(std::move(candidate.record));
+  }
+  return failure;
+}
+
+/// The largest batch that `topic` takes; if it does not tell, half of what it has just refused.
+int64_t LibrdkafkaProducer::TopicBytesMax(const std::string& topic) {
+  auto topics = shared_->admin->DescribeTopics({&topic, 1}, kMetadataTimeout);
+  if (topics.ok() && topics->contains(topic)) {
+    const auto& config = topics->at(topic).config;
+    if (const auto found = config.find("max.message.bytes"); found != config.end()) {
+      return std::atoll(found->second.c_str());
+    }
+  }
+  return batch_bytes_ / 2;
 }
 
 void LibrdkafkaProducer::OnError(rd_kafka_t*, int error, const char* reason, void* opaque) {
@@ -285,14 +332,39 @@ void LibrdkafkaProducer::ForgetDeliveries() {
 }
 
 base::Status LibrdkafkaProducer::Flush(milliseconds timeout) {
-  const rd_kafka_resp_err_t error =
-      rd_kafka_flush(handle_.get(), Deadline(timeout).remaining_ms());
+  base::Status status = AwaitDelivery(Deadline(timeout));
   forget_at_next_produce_ = true;
-  RETURN_IF_ERROR(rdkafka::FatalStatus(handle_.get()));
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return rdkafka::RequestStatus(error, "flushing");
-  if (!first_failure_.ok()) return std::exchange(first_failure_, base::Status::Ok());
-  shared_->outage.Reached();
-  return base::Status::Ok();
+  first_failure_ = base::Status::Ok();
+  return SortOutTooLarge(std::move(status));
+}
+
+/// Waits until all is delivered or something failed. In slices: once a batch of a transaction has
+/// failed, librdkafka sends no other, and one long wait would see neither success nor failure.
+base::Status LibrdkafkaProducer::AwaitDelivery(const Deadline& deadline) {
+  while (true) {
+    const rd_kafka_resp_err_t error =
+        rd_kafka_flush(handle_.get(), std::min(deadline.remaining_ms(), kFlushSliceMs));
+    RETURN_IF_ERROR(rdkafka::FatalStatus(handle_.get()));
+    if (!first_failure_.ok()) return first_failure_;
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      shared_->outage.Reached();
+      return base::Status::Ok();
+    }
+    if (!transactional_id_.empty()) RETURN_IF_ERROR(FailedTransaction());
+    if (deadline.passed()) {
+      return base::Status::Unavailable(std::to_string(rd_kafka_outq_len(handle_.get())) +
+                                       " records were not delivered in time");
+    }
+  }
+}
+
+/// The failure of the open transaction, if it has failed without a record of it having failed.
+/// librdkafka tells it only in answer to another call; this one changes nothing.
+base::Status LibrdkafkaProducer::FailedTransaction() {
+  const rdkafka::Error error(rd_kafka_begin_transaction(handle_.get()));
+  CHECK(error != nullptr, "no second transaction can begin");
+  if (rd_kafka_error_code(error.get()) == RD_KAFKA_RESP_ERR__STATE) return base::Status::Ok();
+  return TransactionStatus(error.get(), "the transaction");
 }
 
 std::optional<base::Offset> LibrdkafkaProducer::LastDelivered(
@@ -321,8 +393,9 @@ base::Status LibrdkafkaProducer::TransactionStatus(const rd_kafka_error_t* error
     if (rdkafka::IsRefusal(code)) return base::Status::Fatal(text);
     return base::Status::Lost(text);
   }
-  if (rd_kafka_error_txn_requires_abort(error) != 0) return base::Status::Unavailable(text);
-  if (rd_kafka_error_is_retriable(error) != 0) return base::Status::Unavailable(text);
+  if (rd_kafka_error_txn_requires_abort(error) != 0 || rd_kafka_error_is_retriable(error) != 0) {
+    return SortOutTooLarge(base::Status::Unavailable(text));
+  }
   // Neither retriable nor abortable: librdkafka's advice is to treat it as fatal.
   if (rdkafka::IsRefusal(code)) return base::Status::Fatal(text);
   return base::Status::Lost(text);
@@ -347,6 +420,7 @@ base::Status LibrdkafkaProducer::InitTransactions(milliseconds timeout) {
 base::Status LibrdkafkaProducer::BeginTransaction() {
   ForgetDeliveries();
   refused_.clear();
+  too_large_.clear();
   const rdkafka::Error error(rd_kafka_begin_transaction(handle_.get()));
   if (error == nullptr) return base::Status::Ok();
   return TransactionStatus(error.get(), "begin_transaction");
@@ -371,6 +445,10 @@ base::Status LibrdkafkaProducer::SendPositions(const Positions& positions,
 
 base::Status LibrdkafkaProducer::CommitTransaction(milliseconds timeout) {
   const Deadline deadline(timeout);
+  // Before librdkafka is asked to commit: after that, nothing else is possible until it answers.
+  if (base::Status delivered = AwaitDelivery(deadline); !delivered.ok()) {
+    return SortOutTooLarge(delivered.WithContext("commit_transaction"));
+  }
   while (true) {
     const rdkafka::Error error(
         rd_kafka_commit_transaction(handle_.get(), deadline.remaining_ms()));
@@ -392,8 +470,6 @@ base::Status LibrdkafkaProducer::CommitFailed(const rd_kafka_error_t* error) {
     // It goes on in the background, and no other call is taken while it does.
     return base::Status::Lost(status.message() + "; the outcome is unknown");
   }
-  // With a record that failed librdkafka never asks the coordinator to commit.
-  if (!first_failure_.ok()) return first_failure_.WithContext("commit_transaction");
   if (IsOutcomeUnknown(rd_kafka_error_code(error))) {
     return base::Status::Lost(status.message() + "; the outcome is unknown");
   }

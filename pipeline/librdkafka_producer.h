@@ -39,6 +39,12 @@ class LibrdkafkaProducer : public Producer {
     std::vector<int64_t> delivered;
   };
 
+  /// A record that was in a batch too large for its topic.
+  struct TooLarge {
+    RefusedRecord record;
+    int64_t bytes = 0;
+  };
+
   LibrdkafkaProducer(std::shared_ptr<rdkafka::Shared> shared, std::string transactional_id)
       : shared_(std::move(shared)), transactional_id_(std::move(transactional_id)) {}
 
@@ -51,6 +57,10 @@ class LibrdkafkaProducer : public Producer {
   base::Status EnqueueFailed(rd_kafka_resp_err_t error, const OutgoingRecord& record);
   void HandleFailure(const rd_kafka_message_t& message);
   void ForgetDeliveries();
+  base::Status AwaitDelivery(const rdkafka::Deadline& deadline);
+  base::Status FailedTransaction();
+  base::Status SortOutTooLarge(base::Status failure);
+  int64_t TopicBytesMax(const std::string& topic);
   base::Status CommitFailed(const rd_kafka_error_t* error);
   base::Status TransactionStatus(const rd_kafka_error_t* error, std::string_view what);
 
@@ -65,6 +75,9 @@ class LibrdkafkaProducer : public Producer {
   /// The first record of this transaction or flush that was not delivered, and why.
   base::Status first_failure_;
   std::vector<RefusedRecord> refused_;
+  std::vector<TooLarge> too_large_;
+  /// More than this is never in one batch, but for a single record.
+  int64_t batch_bytes_ = 0;
 };
 
 }  // namespace pipeline
