@@ -274,13 +274,13 @@ class Connection {
     Response response = co_await Handle(std::move(request));
     budget.GiveBack();
     if (aborted_) co_return false;
-    const bool close = !client_keeps || loop_.stopping;
+    const bool close = !client_keeps || shared_.stopping;
     const bool written = co_await Write(std::move(response), method, head_only, close);
     co_return written && !close;
   }
 
   LoopAwaitable<bool> WaitForRequest() {
-    if (loop_.stopping) co_return false;
+    if (shared_.stopping) co_return false;
     if (buffer_.capacity() > kReadBytes) buffer_.shrink_to_fit();
     stream_.expires_after(first_ ? shared_.limits.header_timeout : shared_.limits.idle_timeout);
     first_ = false;
@@ -450,7 +450,7 @@ void StartConnection(ServerShared& shared, Loop& loop, LoopSocket socket) {
 
 void RefuseConnection(ServerShared& shared, Loop& loop, LoopSocket socket) {
   shared.metrics.connections_refused.Increment();
-  if (loop.stopping) return;
+  if (shared.stopping) return;
   if (shared.refusals.fetch_add(1) >= kRefusalsMax) {
     shared.refusals.fetch_sub(1);
     return;
@@ -466,7 +466,6 @@ void RefuseConnection(ServerShared& shared, Loop& loop, LoopSocket socket) {
 }
 
 void StopConnections(Loop& loop) {
-  loop.stopping = true;
   for (Connection* connection : loop.connections) connection->Stop();
 }
 

@@ -14,7 +14,7 @@ void StartConnection(ServerShared& shared, Loop& loop, LoopSocket socket);
 void RefuseConnection(ServerShared& shared, Loop& loop, LoopSocket socket);
 
 /// Lets go of connections that wait for a request; others end after the response they are at.
-/// REQUIRES: on `loop`'s thread.
+/// REQUIRES: on `loop`'s thread, shared.stopping is set.
 void StopConnections(Loop& loop);
 
 /// Closes every connection now. REQUIRES: on `loop`'s thread.

@@ -37,6 +37,8 @@ struct ServerShared {
 
   /// Bytes of request bodies that are being read or handled.
   std::atomic<size_t> body_bytes{0};
+  /// Set before any connection is told to stop.
+  std::atomic<bool> stopping{false};
   /// Refusals under way, see ServeRefusal().
   std::atomic<size_t> refusals{0};
 
@@ -53,7 +55,6 @@ struct Loop {
   boost::asio::io_context context{1};
   boost::asio::executor_work_guard<LoopExecutor> work{context.get_executor()};
   std::list<Connection*> connections;
-  bool stopping = false;
   /// The Date header's value and the second it is for.
   std::string date;
   int64_t date_second = -1;

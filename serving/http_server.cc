@@ -219,6 +219,7 @@ base::Result<std::vector<std::string>> HttpServer::Start(Handler handler) {
 
 void HttpServer::Stop(std::chrono::milliseconds deadline) {
   if (impl_->threads.empty()) return;
+  impl_->shared.stopping = true;
   RunOn(*impl_->loops.front(), [this] {
     for (Acceptor& acceptor : impl_->acceptors) {
       error_code ignored;

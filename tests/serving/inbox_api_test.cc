@@ -1,0 +1,190 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "pipeline/partitioner.h"
+#include "stages/inbox_rows.h"
+#include "tests/serving/api_fixture.h"
+
+namespace serving {
+namespace {
+
+using nlohmann::json;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+using InboxApiTest = ApiTest;
+
+base::Partition PartitionOf(const std::string& user) { return pipeline::PartitionForKey(user, 4); }
+
+std::vector<std::string> Actors(const json& inbox) {
+  std::vector<std::string> actors;
+  for (const auto& item : inbox["items"]) actors.push_back(item["actor"]["id"]);
+  return actors;
+}
+
+TEST_F(InboxApiTest, ServesAnEmptyInboxToOneWhomNobodyWroteTo) {
+  Start();
+  const Received received = Get("/v1/users/nobody/inbox");
+  EXPECT_EQ(received.status, 200);
+  EXPECT_EQ(received.headers.at("content-type"), "application/json");
+  EXPECT_EQ(received.body,
+            R"({"items":[],"next":null,"counts":{"total":0,"unread":0,"unseen":0},"version":0})");
+  EXPECT_EQ(Get("/v1/users/nobody/inbox/counts").body,
+            R"({"total":0,"unread":0,"unseen":0,"version":0})");
+}
+
+TEST_F(InboxApiTest, ServesWhatWasCommittedNewestFirst) {
+  Start();
+  Notify("1", "2");
+  Notify("1", "3");
+  Notify("9", "4");
+  const json inbox = Json(Get("/v1/users/1/inbox"));
+  EXPECT_THAT(Actors(inbox), ElementsAre("3", "2"));
+  EXPECT_EQ(inbox["next"], nullptr);
+  EXPECT_EQ(inbox["counts"], json({{"total", 2}, {"unread", 2}, {"unseen", 2}}));
+  EXPECT_EQ(inbox["version"], 2);
+  const json& item = inbox["items"][0];
+  EXPECT_EQ(item["recipient"], "1");
+  EXPECT_EQ(item["type"], "follow");
+  EXPECT_EQ(item["message"], "3 started following you.");
+  EXPECT_EQ(item["read"], false);
+  EXPECT_EQ(item["seen"], false);
+  EXPECT_EQ(Json(Get("/v1/users/1/inbox/counts")),
+            json({{"total", 2}, {"unread", 2}, {"unseen", 2}, {"version", 2}}));
+}
+
+TEST_F(InboxApiTest, PagesThroughAnInboxWithItsCursors) {
+  Start();
+  for (int i = 0; i < 45; ++i) Notify("1", std::to_string(i));
+  std::vector<std::string> seen;
+  std::vector<size_t> sizes;
+  std::string target = "/v1/users/1/inbox";
+  while (true) {
+    const json page = Json(Get(target));
+    for (auto& actor : Actors(page)) seen.push_back(actor);
+    sizes.push_back(page["items"].size());
+    if (page["next"].is_null()) break;
+    target = "/v1/users/1/inbox?cursor=" + page["next"].get<std::string>();
+  }
+  EXPECT_THAT(sizes, ElementsAre(20, 20, 5));
+  ASSERT_EQ(seen.size(), 45u);
+  for (int i = 0; i < 45; ++i) EXPECT_EQ(seen[static_cast<size_t>(i)], std::to_string(44 - i));
+}
+
+TEST_F(InboxApiTest, TakesALimitFromOneToAHundred) {
+  Start();
+  for (int i = 0; i < 120; ++i) Notify("1", std::to_string(i));
+  EXPECT_EQ(Json(Get("/v1/users/1/inbox?limit=1"))["items"].size(), 1u);
+  EXPECT_EQ(Json(Get("/v1/users/1/inbox?limit=100"))["items"].size(), 100u);
+  for (const char* limit : {"0", "101", "-1", "", "x", "5x", "1.5", "+5", "99999999999999999999"}) {
+    const json problem = Problem(Get(std::string("/v1/users/1/inbox?limit=") + limit), 400);
+    EXPECT_EQ(problem["field"], "limit") << limit;
+    EXPECT_THAT(problem["detail"].get<std::string>(), HasSubstr("1 to 100")) << limit;
+  }
+}
+
+TEST_F(InboxApiTest, RefusesACursorThatItDidNotGiveOut) {
+  Start();
+  for (const char* cursor : {"x", "a", "a00", "%F0%9F%98%80"}) {
+    const json problem = Problem(Get(std::string("/v1/users/1/inbox?cursor=") + cursor), 400);
+    EXPECT_EQ(problem["field"], "cursor") << cursor;
+  }
+  EXPECT_EQ(Get("/v1/users/1/inbox?cursor=").status, 200);
+}
+
+TEST_F(InboxApiTest, IgnoresParametersThatItDoesNotKnow) {
+  Start();
+  Notify("1", "2");
+  EXPECT_EQ(Json(Get("/v1/users/1/inbox?colour=red&limit=1&limit=x"))["items"].size(), 1u);
+}
+
+TEST_F(InboxApiTest, NeverTakesAPartitionThatRestoresForAnEmptyInbox) {
+  Start();
+  Notify("1", "2");
+  stores.PublishRestoring(stages::kInboxStore, PartitionOf("1"));
+  for (const char* target : {"/v1/users/1/inbox", "/v1/users/1/inbox/counts"}) {
+    const Received restoring = Get(target);
+    Problem(restoring, 503);
+    EXPECT_EQ(restoring.headers.at("retry-after"), "1");
+  }
+  stores.Unpublish(stages::kInboxStore, PartitionOf("1"));
+  for (const char* target : {"/v1/users/1/inbox", "/v1/users/1/inbox/counts"}) {
+    Problem(Get(target), 503);
+  }
+  stores.Publish(stages::kInboxStore, PartitionOf("1"),
+                 tasks.at(PartitionOf("1"))->state->MakeReader());
+  EXPECT_EQ(Json(Get("/v1/users/1/inbox/counts"))["total"], 1);
+}
+
+TEST_F(InboxApiTest, SaysThatAnInboxCannotBeReadWhenARowIsBroken) {
+  Start();
+  state::TaskState& state = *tasks.at(PartitionOf("1"))->state;
+  state.Store(stages::kInboxStore).Put(stages::InboxKeys("1").Head(), "not a head row");
+  ASSERT_TRUE(state.Commit({}).ok());
+  Problem(Get("/v1/users/1/inbox"), 503);
+  Problem(Get("/v1/users/1/inbox/counts"), 503);
+}
+
+TEST_F(InboxApiTest, TakesAnyUserIdOfUpTo256BytesOfUtf8) {
+  Start();
+  Notify("a/b ä%", "2");
+  EXPECT_EQ(Json(Get("/v1/users/a%2Fb%20%C3%A4%25/inbox"))["counts"]["total"], 1);
+  EXPECT_EQ(Get("/v1/users/" + std::string(256, 'x') + "/inbox").status, 200);
+  for (const std::string& user :
+       {std::string(257, 'x'), std::string("%FF"), std::string("%C3"), std::string("%ED%A0%80")}) {
+    for (const char* route : {"/inbox", "/inbox/counts", ""}) {
+      EXPECT_EQ(Problem(Get("/v1/users/" + user + route), 400)["field"], "user") << user;
+    }
+  }
+}
+
+TEST_F(InboxApiTest, AnswersHeadWithoutTheBody) {
+  Start();
+  Notify("1", "2");
+  HttpClient client(address);
+  const Received get = client.Call("GET", "/v1/users/1/inbox");
+  const Received head = client.Call("HEAD", "/v1/users/1/inbox");
+  EXPECT_EQ(head.status, 200);
+  EXPECT_EQ(head.headers.at("content-length"), std::to_string(get.body.size()));
+  EXPECT_EQ(client.Call("GET", "/v1/users/1/inbox").body, get.body);
+}
+
+TEST_F(InboxApiTest, NamesTheMethodsOfItsRoutes) {
+  Start();
+  const Received received = Post("/v1/users/1/inbox", "{}");
+  Problem(received, 405);
+  EXPECT_EQ(received.headers.at("allow"), "GET, HEAD");
+  Problem(Get("/v1/users/1/outbox"), 404);
+}
+
+TEST_F(InboxApiTest, CountsAndRowsOfOneAnswerAreOfOneMoment) {
+  Start();
+  std::atomic<bool> done = false;
+  std::jthread reader([&] {
+    HttpClient client(address);
+    while (!done) {
+      const json inbox = Json(client.Call("GET", "/v1/users/1/inbox?limit=100"));
+      // Every commit adds one row, so the version is the number of rows, in any one moment.
+      EXPECT_EQ(inbox["items"].size(), inbox["version"]);
+      EXPECT_EQ(inbox["counts"]["total"], inbox["version"]);
+    }
+  });
+  for (int i = 0; i < 100; ++i) Notify("1", std::to_string(i));
+  done = true;
+}
+
+TEST_F(InboxApiTest, LabelsItsMetricsByRoute) {
+  Start();
+  Get("/v1/users/secret-user/inbox?limit=1");
+  Get("/v1/users/secret-user/inbox?limit=x");
+  const std::string text = Get("/metrics").body;
+  EXPECT_THAT(text, HasSubstr("herald_http_requests_total{method=\"GET\",route=\"/v1/users/{user}/"
+                              "inbox\",status=\"200\"} 1"));
+  EXPECT_THAT(text, HasSubstr("route=\"/v1/users/{user}/inbox\",status=\"400\"} 1"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("secret-user")));
+}
+
+}  // namespace
+}  // namespace serving
