@@ -93,6 +93,7 @@ class StreamThread : private RebalanceListener {
   base::Status HandleOutOfRange();
   void WipeAndReopen(const base::TaskId& id, const base::Status& why);
   void RenewStamps();
+  base::Counter LostCounter(const std::string& topic);
   void CountLost(const Task::Input& input, int64_t records);
   void Report(const Task& task);
 

@@ -59,6 +59,8 @@ void StreamThread::OnAssigned(const std::vector<base::TopicPartition>& partition
   if (!status.ok()) {
     base::LogWarn("assigning failed", {{"thread", name_}, {"why", status.ToString()}});
   }
+  // There from the start, so that an alert on its growth sees the first one.
+  for (const std::string& topic : shared_.topology.SourceTopics()) LostCounter(topic);
   joined_ = true;
   base::LogInfo("assigned", {{"thread", name_}, {"tasks", by_task.size()},
                              {"partitions", partitions.size()}});
@@ -348,12 +350,14 @@ void StreamThread::WipeAndReopen(const base::TaskId& id, const base::Status& why
   }
 }
 
+base::Counter StreamThread::LostCounter(const std::string& topic) {
+  return shared_.metrics.AddCounter(
+      "herald_records_lost_total",
+      "Records that were deleted from a topic before they were processed.", {{"topic", topic}});
+}
+
 void StreamThread::CountLost(const Task::Input& input, int64_t records) {
-  shared_.metrics
-      .AddCounter("herald_records_lost_total",
-                  "Records that were deleted from a topic before they were processed.",
-                  {{"topic", input.tp.topic}})
-      .Increment(static_cast<double>(records));
+  LostCounter(input.tp.topic).Increment(static_cast<double>(records));
   base::LogError("records were deleted before they were processed",
                  {{"topic", input.tp.topic}, {"partition", input.tp.partition.value},
                   {"records", records}});
