@@ -71,7 +71,10 @@ base::Result<FakeBroker::Transaction*> FakeBroker::Running(const std::string& id
   if (transaction.ending && !WaitUntil([&] { return transaction.number == 0; })) {
     return Status::Unavailable("transactional id " + id + ": its last transaction is still ending");
   }
-  if (transaction.number == 0) transaction.number = ++transaction_numbers_;
+  if (transaction.number == 0) {
+    transaction.number = ++transaction_numbers_;
+    transaction.started_ms = clock.NowMs();
+  }
   return &transaction;
 }
 
@@ -104,9 +107,10 @@ Status FakeBroker::EndTransaction(const std::string& id, int64_t epoch, bool com
   return Status::Ok();
 }
 
-void FakeBroker::ExpireTransactions() {
+void FakeBroker::ExpireTransactions(int64_t started_before_ms) {
   for (auto& [id, transaction] : transactions) {
     if (transaction.number == 0 || transaction.ending) continue;
+    if (transaction.started_ms > started_before_ms) continue;
     ++transaction.epoch;
     BeginEnd(id, transaction, false);
   }

@@ -40,6 +40,7 @@ class FakeBroker {
     /// Its end is decided and its markers are on their way.
     bool ending = false;
     bool commit = false;
+    int64_t started_ms = 0;
     std::set<base::TopicPartition> partitions;
     std::set<std::string> groups;
   };
@@ -67,8 +68,9 @@ class FakeBroker {
   base::Status AddOffsets(const std::string& id, int64_t epoch, const std::string& group,
                           const base::Positions& positions);
   base::Status EndTransaction(const std::string& id, int64_t epoch, bool commit);
-  /// The coordinator's time-out: aborts what is open and fences its producers.
-  void ExpireTransactions();
+  /// The coordinator's time-out: aborts what is open since before `started_before_ms` and fences
+  /// its producers.
+  void ExpireTransactions(int64_t started_before_ms);
 
   // --- time
   void Tick();

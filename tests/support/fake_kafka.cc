@@ -175,9 +175,9 @@ void FakeCluster::DeliverMarkersToGroups() {
   broker_->DeliverMarkers([](const TopicPartition& to) { return to.topic.empty(); });
 }
 
-void FakeCluster::ExpireTransactions() {
+void FakeCluster::ExpireTransactions(std::chrono::milliseconds age) {
   const std::lock_guard lock(broker_->mutex);
-  broker_->ExpireTransactions();
+  broker_->ExpireTransactions(broker_->clock.NowMs() - age.count());
 }
 
 bool FakeCluster::ExpireMember(const std::string& group, const std::string& group_instance_id) {
@@ -202,7 +202,9 @@ void FakeCluster::SetEarlySends(bool early) {
 
 void FakeCluster::Compact(const std::string& topic, bool drop_tombstones) {
   const std::lock_guard lock(broker_->mutex);
-  for (PartitionLog& log : broker_->topics.at(topic).partitions) log.Compact(drop_tombstones);
+  const auto found = broker_->topics.find(topic);
+  if (found == broker_->topics.end()) return;
+  for (PartitionLog& log : found->second.partitions) log.Compact(drop_tombstones);
 }
 
 void FakeCluster::DeleteRecordsBefore(const TopicPartition& tp, Offset offset) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -88,8 +89,9 @@ class FakeCluster {
   /// Those that end pending offsets in groups.
   void DeliverMarkersToGroups();
 
-  /// Aborts every open transaction and fences its producer: transaction.timeout.ms is over.
-  void ExpireTransactions();
+  /// Aborts every transaction that is open for at least `age` and fences its producer:
+  /// transaction.timeout.ms is over.
+  void ExpireTransactions(std::chrono::milliseconds age = std::chrono::milliseconds(0));
   /// session.timeout.ms is over for this member. False when there is none.
   bool ExpireMember(const std::string& group, const std::string& group_instance_id);
   void SetReachable(bool reachable);
@@ -98,7 +100,7 @@ class FakeCluster {
   /// Produce() may send queued records before the next flush (default) or never does.
   void SetEarlySends(bool early);
 
-  /// The log cleaner runs over all partitions of the topic.
+  /// The log cleaner runs over all partitions of the topic, if there is one.
   void Compact(const std::string& topic, bool drop_tombstones = false);
   void DeleteRecordsBefore(const base::TopicPartition& tp, base::Offset offset);
 

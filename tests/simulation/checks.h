@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tests/simulation/inbox_model.h"
+#include "tests/simulation/plan.h"
+#include "tests/simulation/process.h"
+#include "tests/support/fake_kafka.h"
+
+namespace simulation {
+
+/// Every inbox with its counts and its index of unread rows, read from whichever process has it.
+/// REQUIRES: all processes are ready.
+void CheckInboxes(const Plan& plan, const InboxModel& model, const std::vector<Process*>& processes,
+                  std::vector<std::string>* problems);
+
+/// `notifications` and `dead-letters`: each record that there has to be, and no other; once under
+/// exactly_once.
+void CheckTopics(const Plan& plan, const InboxModel& model, const support::FakeCluster& cluster,
+                 std::vector<std::string>* problems);
+
+}  // namespace simulation

@@ -1,0 +1,334 @@
+#include "tests/simulation/simulation.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "base/clock.h"
+#include "tests/simulation/changelog_tails.h"
+#include "tests/simulation/checks.h"
+#include "tests/simulation/crash_points.h"
+#include "tests/simulation/event_story.h"
+#include "tests/simulation/inbox_model.h"
+#include "tests/simulation/plan.h"
+#include "tests/simulation/process.h"
+#include "tests/simulation/state_trouble.h"
+#include "tests/simulation/trouble.h"
+#include "tests/support/fake_kafka.h"
+#include "tests/support/scratch_directory.h"
+
+namespace simulation {
+namespace {
+
+constexpr int64_t kBeginMs = 1795237200000;  // 2026-11-21T05:00:00Z
+constexpr std::chrono::milliseconds kRetryWait{500};
+constexpr std::chrono::milliseconds kSessionTimeout{10000};
+constexpr std::chrono::milliseconds kTransactionTimeout{60000};
+/// A simulation that needs more turns than this is stuck.
+constexpr int kTurnsMax = 20000;
+/// After this many turns no more trouble comes.
+constexpr int kTroubledTurnsMax = 1500;
+const char* const kChangelog = "simulation-inbox-changelog";
+
+/// One instance with its directory; now and then it has a process.
+struct Instance {
+  Instance(std::string name, const std::filesystem::path& scratch)
+      : id(std::move(name)), directory(scratch / id), state(directory, scratch / (id + "-copy")) {}
+
+  const std::string id;
+  const std::filesystem::path directory;
+  StateTrouble state;
+  std::unique_ptr<Process> process;
+  int stop_at_turn = 0;
+  /// It was stopped in peace, so that there is nothing to replay.
+  bool all_committed = false;
+  int64_t down_since_ms = 0;
+  int64_t down_until_ms = 0;
+  bool member_expired = true;
+  /// Its rows lack one transaction at most. Not so after its databases fell back, until they are
+  /// restored.
+  bool rows_recent = true;
+  /// What had been read of the changelog when the process started; set while it says how much the
+  /// process replays.
+  std::optional<uint64_t> changelog_read_at_start;
+};
+
+class Simulation {
+ public:
+  explicit Simulation(uint64_t seed)
+      : random_(seed),
+        plan_(Plan::Draw(random_)),
+        clock_(kBeginMs),
+        cluster_({.seed = random_(), .clock = &clock_, .poll_clock = &clock_}),
+        story_(random_, kBeginMs),
+        trouble_(random_, cluster_),
+        tails_(cluster_, kChangelog) {}
+
+  Outcome Run() {
+    SetUp();
+    while (!finished_ && outcome_.problems.empty()) {
+      if (++outcome_.turns > kTurnsMax) {
+        Problem("does not come to rest");
+        break;
+      }
+      Turn();
+    }
+    if (outcome_.problems.empty()) Check("");
+    if (outcome_.problems.empty()) RestoreFromNothing();
+    for (const auto& [name, times] : trouble_.counts()) outcome_.troubles[name] += times;
+    if (!outcome_.problems.empty()) outcome_.problems.push_back("plan: " + plan_.ToString());
+    return std::move(outcome_);
+  }
+
+ private:
+  uint64_t Draw(uint64_t below) { return random_() % below; }
+  void Problem(const std::string& what) { outcome_.problems.push_back(what); }
+
+  void SetUp() {
+    CreateTopics(plan_, cluster_);
+    cluster_.SetMarkerDelay(plan_.marker_delay_max);
+    cluster_.SetPollRecordsMax(plan_.poll_records_max);
+    for (const auto& [id, json] : StoryTeller::Users()) {
+      cluster_.Append("users", base::Partition{static_cast<int32_t>(id[0] % 2)}, id, json);
+    }
+    for (int i = 0; i < plan_.instances; ++i) {
+      instances_.emplace_back(
+          std::make_unique<Instance>(std::string(1, static_cast<char>('a' + i)), scratch_.path()));
+    }
+    crashes_left_ = plan_.crashes;
+  }
+
+  bool Troubled() const { return crashes_left_ > 0 && outcome_.turns < kTroubledTurnsMax; }
+
+  void Turn() {
+    if (events_told_ < plan_.events && Draw(3) == 0) Tell();
+    if (!Troubled()) {
+      cluster_.SetReachable(true);
+      if (events_told_ == plan_.events && Drained()) finished_ = true;
+    }
+    Instance& instance = *instances_[Draw(instances_.size())];
+    PassTimeOfDead();
+    if (instance.process == nullptr) {
+      if (clock_.NowMs() < instance.down_until_ms && Troubled()) {
+        clock_.Advance(kRetryWait);
+        return;
+      }
+      StartProcess(instance);
+    }
+    try {
+      if (Troubled() && Draw(1000) < static_cast<uint64_t>(plan_.troubles_per_mille)) {
+        trouble_.Strike(instance.id, instance.process->clients(), tails_);
+        instance.changelog_read_at_start.reset();
+      }
+      if (Troubled() && outcome_.turns == instance.stop_at_turn) {
+        instance.process->Stop();
+        EndProcess(instance, "stopped");
+        instance.all_committed = plan_.troubles_per_mille == 0;
+        return;
+      }
+      const auto turn = instance.process->RunOnce();
+      if (!turn.ok()) {
+        Problem("instance " + instance.id + " ended: " + turn.status().ToString());
+        return;
+      }
+      if (*turn == pipeline::Turn::kRetry) clock_.Advance(kRetryWait);
+      CheckReplayed(instance);
+    } catch (const SimulatedCrash& crash) {
+      ++outcome_.crashes[crash.step];
+      --crashes_left_;
+      EndProcess(instance, "crashed");
+      AfterCrash(instance);
+    }
+  }
+
+  void Tell() {
+    const uint64_t count = 1 + Draw(8);
+    for (uint64_t i = 0; i < count && events_told_ < plan_.events; ++i, ++events_told_) {
+      StoryEvent event = story_.Next();
+      event.partition = base::Partition{
+          static_cast<int32_t>(Draw(static_cast<uint64_t>(plan_.event_partitions)))};
+      event.offset = cluster_.Append("events", event.partition, std::nullopt, event.value);
+      model_.Add(event);
+    }
+  }
+
+  void StartProcess(Instance& instance) {
+    instance.process =
+        std::make_unique<Process>(plan_, instance.id, instance.directory, cluster_, clock_);
+    instance.stop_at_turn = Draw(8) == 0 ? outcome_.turns + static_cast<int>(Draw(100)) : 0;
+    if (Troubled()) ArmCrash(instance);
+    // With one thread alone on the topic, what it reads of the changelog is what was replayed.
+    const bool bounded =
+        plan_.exactly_once() && plan_.instances == 1 && plan_.threads == 1 && instance.rows_recent;
+    instance.changelog_read_at_start.reset();
+    if (bounded) instance.changelog_read_at_start = cluster_.RecordsRead(kChangelog);
+    instance.member_expired = false;
+  }
+
+  void ArmCrash(Instance& instance) {
+    const CrashPoint point = DrawCrashPoint(random_, plan_, outcome_.turns == 1);
+    // Some steps do not come by themselves.
+    if (point.step.starts_with("consumer.leave")) {
+      instance.stop_at_turn = outcome_.turns + static_cast<int>(Draw(30));
+    } else if (point.step.starts_with("producer.abort")) {
+      instance.process->clients().FailNext("producer.send_positions",
+                                           base::Status::Unavailable("ordered"));
+    }
+    instance.process->CrashAt(point);
+  }
+
+  void EndProcess(Instance& instance, const std::string& how) {
+    ++outcome_.troubles[how];
+    instance.process.reset();
+    instance.all_committed = false;
+    instance.down_since_ms = clock_.NowMs();
+    // Seldom long enough for the group and the transactions to give the process up.
+    instance.down_until_ms =
+        clock_.NowMs() + (Draw(6) == 0 ? 2 * kTransactionTimeout : kRetryWait).count();
+  }
+
+  void AfterCrash(Instance& instance) {
+    const uint64_t fate = Draw(10);
+    bool touched = false;
+    if (fate == 0) {
+      instance.state.Remember();
+    } else if (fate == 1) {
+      touched = instance.state.FallBack();
+      if (touched) ++outcome_.troubles["fell back"];
+    } else if (fate == 2) {
+      touched = instance.state.FallBackOne(random_);
+      if (touched) ++outcome_.troubles["one database fell back"];
+    } else if (fate == 3) {
+      instance.state.LoseLogTails(random_);
+      touched = true;
+      ++outcome_.troubles["log tails lost"];
+    } else if (fate == 4) {
+      instance.state.Lose();
+      touched = true;
+      ++outcome_.troubles["state lost"];
+    }
+    if (touched) instance.rows_recent = false;
+    if (Draw(3) == 0) {
+      tails_.Look();
+      cluster_.Compact(kChangelog);
+      ++outcome_.troubles["changelog compacted"];
+    }
+  }
+
+  /// Members and transactions of processes that stay away are given up.
+  void PassTimeOfDead() {
+    for (const auto& instance : instances_) {
+      if (instance->process != nullptr || instance->member_expired) continue;
+      if (clock_.NowMs() - instance->down_since_ms < kSessionTimeout.count()) continue;
+      instance->member_expired = true;
+      for (int slot = 0; slot < plan_.threads; ++slot) {
+        cluster_.ExpireMember("simulation", instance->id + "-" + std::to_string(slot));
+      }
+      ++outcome_.troubles["member expired"];
+    }
+    cluster_.ExpireTransactions(kTransactionTimeout);
+  }
+
+  /// Design: a crash costs the replay of at most one transaction's tail.
+  void CheckReplayed(Instance& instance) {
+    if (!instance.process->Ready()) return;
+    instance.rows_recent = true;
+    if (!instance.changelog_read_at_start.has_value()) return;
+    const uint64_t replayed = cluster_.RecordsRead(kChangelog) - *instance.changelog_read_at_start;
+    tails_.Look();
+    const uint64_t most = instance.all_committed ? 0 : tails_.LargestTransaction();
+    if (replayed > most) {
+      Problem("replayed " + std::to_string(replayed) + " changelog records, at most " +
+              std::to_string(most) + " were to be");
+    }
+    if (instance.all_committed) ++outcome_.troubles["nothing to replay"];
+    ++outcome_.troubles["replay checked"];
+    if (replayed > 0) ++outcome_.troubles["something replayed"];
+    instance.changelog_read_at_start.reset();
+  }
+
+  bool Drained() {
+    for (const auto& instance : instances_) {
+      if (instance->process == nullptr || !instance->process->Ready()) return false;
+    }
+    if (!cluster_.OpenTransactions().empty()) return false;
+    const base::Positions committed = cluster_.CommittedPositions("simulation");
+    for (const auto& [topic, count] :
+         {std::pair{"events", plan_.event_partitions}, {"notifications", plan_.inbox_partitions}}) {
+      for (int32_t i = 0; i < count; ++i) {
+        const base::TopicPartition tp{topic, base::Partition{i}};
+        const auto at = committed.find(tp);
+        const base::Offset position = at == committed.end() ? base::Offset{0} : at->second;
+        if (position < cluster_.LogEnd(tp)) return false;
+      }
+    }
+    return true;
+  }
+
+  void Check(const std::string& when) {
+    std::vector<std::string> found;
+    std::vector<Process*> processes;
+    for (const auto& instance : instances_) processes.push_back(instance->process.get());
+    CheckInboxes(plan_, model_, processes, &found);
+    CheckTopics(plan_, model_, cluster_, &found);
+    for (const std::string& problem : found) Problem(when + problem);
+  }
+
+  /// The changelog alone, cleaned, must bring back the same inboxes. Tombstones are gone by then: a
+  /// directory that comes back after that long must not be trusted.
+  void RestoreFromNothing() {
+    Instance& first = *instances_.front();
+    const bool come_back_late = Draw(2) == 0;
+    for (const auto& instance : instances_) {
+      instance->process.reset();
+      if (!come_back_late || !instance->state.FallBack()) instance->state.Lose();
+      instance->rows_recent = false;
+    }
+    if (come_back_late) {
+      clock_.Advance(std::chrono::hours(8 * 24));
+      cluster_.ExpireTransactions();
+    }
+    cluster_.Compact(kChangelog, /*drop_tombstones=*/come_back_late);
+    finished_ = false;
+    crashes_left_ = 0;
+    for (int turns = 0; outcome_.problems.empty() && !Drained(); ++turns) {
+      if (turns > kTurnsMax) return Problem("does not come back from the changelog");
+      Turn();
+    }
+    if (outcome_.problems.empty()) {
+      Check(come_back_late ? "late return: " : "restored: ");
+      first.process->Stop();
+    }
+  }
+
+  std::mt19937_64 random_;
+  const Plan plan_;
+  base::ManualClock clock_;
+  support::ScratchDirectory scratch_;
+  support::FakeCluster cluster_;
+  StoryTeller story_;
+  InboxModel model_;
+  Trouble trouble_;
+  ChangelogTails tails_;
+  std::vector<std::unique_ptr<Instance>> instances_;
+  Outcome outcome_;
+  int events_told_ = 0;
+  int crashes_left_ = 0;
+  bool finished_ = false;
+};
+
+}  // namespace
+
+std::vector<std::string> CrashSteps() {
+  std::vector<std::string> steps = AllSteps(true);
+  for (const std::string& step : AllSteps(false)) {
+    if (std::find(steps.begin(), steps.end(), step) == steps.end()) steps.push_back(step);
+  }
+  return steps;
+}
+
+Outcome Simulate(uint64_t seed) { return Simulation(seed).Run(); }
+
+}  // namespace simulation
