@@ -1,5 +1,8 @@
 #include "state/rocksdb_database.h"
 
+#if __has_include(<rocksdb/advanced_cache.h>)
+#include <rocksdb/advanced_cache.h>  // Where RocksDB 8 and later define Cache.
+#endif
 #include <rocksdb/convenience.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
@@ -21,7 +24,7 @@ constexpr int kOpenFilesMax = 256;
 constexpr size_t kInfoLogBytesMax = size_t{1} << 20;
 constexpr size_t kInfoLogFilesMax = 2;
 constexpr double kBloomBitsPerKey = 10;
-constexpr double kMemtableBloomRatio = 0.02;
+constexpr double kMemtableBloomRatio = 0.04;
 constexpr size_t kBlockBytes = size_t{8} << 10;
 
 rocksdb::CompressionType FastCompression() {

@@ -95,11 +95,14 @@ class TaskState {
   };
 
   /// Opens or creates the directory.
+  /// Stores that an earlier run had and that are not declared now stay on disk, unseen.
   /// Errors: Unavailable when it is locked (a reader in this process still holds it, or another
-  /// process does); Corruption when the database cannot be opened or has an unknown format.
+  /// process does); Corruption when the database cannot be opened or has an unknown format; Fatal
+  /// when the directory cannot be made or written.
   static base::Result<std::unique_ptr<TaskState>> Open(const Options& options);
 
-  /// Deletes the directory with all its rows. REQUIRES: not open.
+  /// Deletes the directory with all its rows; one that is not there is fine.
+  /// Errors: Unavailable while it is open, in a reader too; Fatal when it cannot be deleted.
   static base::Status Destroy(const std::filesystem::path& directory);
 
   virtual ~TaskState() = default;
@@ -124,7 +127,8 @@ class TaskState {
 
   /// Writes the pending rows and `positions` in one batch; the positions replace those of the same
   /// topic and partition, others stay. Afterwards nothing is pending.
-  /// Errors: Fatal when RocksDB cannot write (disk full, I/O error).
+  /// Errors: Fatal when RocksDB cannot write (disk full, I/O error), Corruption when it has found
+  /// its files damaged. The writes stay pending then.
   virtual base::Status Commit(const Positions& positions) = 0;
 
   /// Forgets the pending writes.

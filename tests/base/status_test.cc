@@ -73,7 +73,7 @@ TEST(ResultDeathTest, AbortsWhenTheValueOfAnErrorIsTaken) {
 }
 
 TEST(ResultDeathTest, AbortsWhenMadeOfAnOkStatus) {
-  EXPECT_DEATH(Result<int>{Status::Ok()}, "needs an error");
+  EXPECT_DEATH(static_cast<void>(Result<int>{Status::Ok()}), "needs an error");
 }
 
 TEST(CheckDeathTest, PrintsConditionAndMessage) {

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <functional>
 #include <set>
@@ -31,6 +32,15 @@ void RunAndKill(const std::function<bool()>& body) {
   ASSERT_EQ(waitpid(child, &status, 0), child);
   ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
       << "the child failed before its end, status " << status;
+}
+
+/// RocksDB's log that was begun last; the number in its name grows.
+std::filesystem::path NewestLog(const std::filesystem::path& directory) {
+  std::filesystem::path newest;
+  for (const auto& file : std::filesystem::directory_iterator(directory)) {
+    if (file.path().extension() == ".log") newest = std::max(newest, file.path());
+  }
+  return newest;
 }
 
 using ReopenTest = TaskStateTest;
@@ -134,11 +144,9 @@ TEST_F(ReopenTest, LetsRowsAndPositionsFallTogetherWhenTheLogLosesItsTail) {
   std::set<int64_t> seen;
   for (uintmax_t cut = 0; cut < 400; cut += 7) {
     std::filesystem::copy(kept, root_ / "1_0", std::filesystem::copy_options::recursive);
-    for (const auto& file : std::filesystem::directory_iterator(root_ / "1_0")) {
-      if (file.path().extension() != ".log") continue;
-      ASSERT_GT(file.file_size(), cut);
-      std::filesystem::resize_file(file.path(), file.file_size() - cut);
-    }
+    const std::filesystem::path log = NewestLog(root_ / "1_0");
+    ASSERT_GT(std::filesystem::file_size(log), cut);
+    std::filesystem::resize_file(log, std::filesystem::file_size(log) - cut);
     {
       const auto state = OpenState();
       ASSERT_NE(state, nullptr);

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <map>
 #include <random>
+#include <thread>
 #include <tuple>
 
 #include "tests/state/task_state_fixture.h"
@@ -365,6 +367,32 @@ TEST_F(ReaderTest, StaysValidAfterTheTaskStateIsGone) {
   EXPECT_EQ(TaskState::Open(Options()).status().code(), base::StatusCode::kUnavailable);
   view.reset();
   EXPECT_EQ(Get(OpenState()->Store("rows"), "a"), "1");
+}
+
+TEST_F(ReaderTest, SeesWholeCommitsFromAnotherThread) {
+  const auto state = OpenState();
+  const auto reader = state->MakeReader();
+  std::atomic<bool> done = false;
+  std::atomic<int> views = 0;
+  std::string torn;
+  std::jthread other([&] {
+    while (!done) {
+      const auto view = reader->Snapshot();
+      const auto row = view->Store("rows").Get("a");
+      const auto index = view->Store("index").Get("a");
+      if (!row.ok() || !index.ok() || *row != *index) torn = "after " + std::to_string(views);
+      ++views;
+    }
+  });
+  // Until the reader has looked often enough among the commits.
+  for (int i = 0; views < 200; ++i) {
+    state->Store("rows").Put("a", std::to_string(i));
+    state->Store("index").Put("a", std::to_string(i));
+    Commit(*state);
+  }
+  done = true;
+  other.join();
+  EXPECT_EQ(torn, "");
 }
 
 TEST_F(ReaderTest, GivesFiguresThatGrow) {
