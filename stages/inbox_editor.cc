@@ -102,25 +102,18 @@ base::Status InboxEditor::VisitOldest(const Visitor& visitor) const {
   return status;
 }
 
-base::Result<int64_t> InboxEditor::OldestTime() const {
-  std::optional<int64_t> time_ms;
-  RETURN_IF_ERROR(VisitOldest([&](Item item) {
-    time_ms = item.time_ms;
-    return false;
-  }));
-  if (!time_ms) return CorruptRow("the head counts items that are not there");
-  return *time_ms;
-}
-
-base::Result<size_t> InboxEditor::Trim(uint64_t items_max, int64_t cutoff_ms, size_t rows_max) {
-  if (head_.total == 0 || (head_.total <= items_max && head_.oldest_ms >= cutoff_ms)) {
+base::Result<size_t> InboxEditor::Trim(const Keep& keep, size_t rows_max) {
+  if (head_.total == 0 || head_.oldest_ms > keep.newest_ms ||
+      (head_.total <= keep.items_max && head_.oldest_ms >= keep.cutoff_ms)) {
     return size_t{0};
   }
   std::vector<Item> victims;
   RETURN_IF_ERROR(VisitOldest([&](Item item) {
     head_.oldest_ms = item.time_ms;
     head_.oldest_arrival = item.arrival;
-    const bool goes = head_.total - victims.size() > items_max || item.time_ms < cutoff_ms;
+    const bool too_many =
+        head_.total - victims.size() > keep.items_max && item.time_ms <= keep.newest_ms;
+    const bool goes = too_many || item.time_ms < keep.cutoff_ms;
     if (!goes || victims.size() == rows_max) return false;
     victims.push_back(std::move(item));
     return true;

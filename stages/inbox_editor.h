@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,12 +42,17 @@ class InboxEditor {
   /// REQUIRES: an identity names it.
   base::Status RemoveItem(int64_t time_ms, uint64_t arrival);
 
-  /// The time of the oldest item. REQUIRES: head().total > 0.
-  base::Result<int64_t> OldestTime() const;
+  /// What Trim() keeps.
+  struct Keep {
+    uint64_t items_max = 0;
+    /// Older items go, however few there are.
+    int64_t cutoff_ms = 0;
+    /// Later items stay, however many there are.
+    int64_t newest_ms = std::numeric_limits<int64_t>::max();
+  };
 
-  /// Removes the oldest items with their identities while there are more than `items_max` or they
-  /// are older than `cutoff_ms`, at most `rows_max` of them. Returns how many.
-  base::Result<size_t> Trim(uint64_t items_max, int64_t cutoff_ms, size_t rows_max);
+  /// Removes the oldest items with their identities, at most `rows_max` of them. Returns how many.
+  base::Result<size_t> Trim(const Keep& keep, size_t rows_max);
 
   /// Makes the identity a tombstone. REQUIRES: it is not one, and no item is left of it.
   void AddTombstone(const Identity& identity, int64_t decided_ms, int64_t stamp_ms);

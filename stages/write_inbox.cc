@@ -73,9 +73,10 @@ base::Result<bool> WriteInbox::AddRow(const Notification& notification) {
   const int64_t cutoff_ms = ItemCutoff();
   if (notification.time_ms < cutoff_ms) return false;
   if (editor_.head().total >= limits_.items_max) {
-    const base::Result<int64_t> oldest_ms = editor_.OldestTime();
-    if (!oldest_ms.ok()) return oldest_ms.status();
-    if (notification.time_ms < *oldest_ms) return false;
+    const auto room =
+        editor_.Trim({limits_.items_max - 1, cutoff_ms, notification.time_ms}, kTrimmedByRecordMax);
+    if (!room.ok()) return room.status();
+    if (*room == 0) return false;
   }
   InboxIdentity row;
   row.stands = true;
@@ -84,7 +85,9 @@ base::Result<bool> WriteInbox::AddRow(const Notification& notification) {
   row.item_arrival =
       editor_.AddItem(notification.identity, notification.time_ms, Encode(notification));
   editor_.PutIdentity(notification.identity, row);
-  const auto trimmed = editor_.Trim(limits_.items_max, cutoff_ms, kTrimmedByRecordMax);
+  // What is too old and was not in the way; a full inbox has room by now, but for a limit that was
+  // made smaller, and then Punctuate() does the rest.
+  const auto trimmed = editor_.Trim({kAnyNumber, cutoff_ms}, kTrimmedByRecordMax);
   if (!trimmed.ok()) return trimmed.status();
   return true;
 }
@@ -139,7 +142,7 @@ base::Status WriteInbox::Punctuate(pipeline::Context<pipeline::Nothing>& context
       break;
     }
     RETURN_IF_ERROR(editor_.Open(InboxKeys::OfGroup(*group)));
-    const auto trimmed = editor_.Trim(limits_.items_max, ItemCutoff(), kSweptRowsMax - rows);
+    const auto trimmed = editor_.Trim({limits_.items_max, ItemCutoff()}, kSweptRowsMax - rows);
     if (!trimmed.ok()) return trimmed.status();
     rows += *trimmed;
     const auto evicted =
