@@ -44,16 +44,19 @@ constexpr milliseconds kStopTimeMax{9000};
 constexpr milliseconds kReadyLookEvery{50};
 constexpr milliseconds kUsersTimeout{60'000};
 constexpr int kHttpThreads = 2;
-constexpr char kDay[] = "86400000";
+constexpr int64_t kDayMs = int64_t{24} * 3600 * 1000;
 
 std::vector<pipeline::TopicSpec> ProductTopics(const stages::Topics& topics) {
   const std::map<std::string, std::string> week = {
-      {"retention.ms", std::to_string(7 * std::stoll(kDay))}};
+      {"retention.ms", std::to_string(7 * kDayMs)}};
   const std::map<std::string, std::string> two_weeks = {
-      {"retention.ms", std::to_string(14 * std::stoll(kDay))}};
+      {"retention.ms", std::to_string(14 * kDayMs)}};
   return {
       {.name = topics.events, .cleanup_policy = "delete", .config = week},
-      {.name = topics.users, .cleanup_policy = "compact"},
+      // An instance that comes back within this time still learns of every erased user.
+      {.name = topics.users,
+       .cleanup_policy = "compact",
+       .config = {{"delete.retention.ms", std::to_string(7 * kDayMs)}}},
       {.name = topics.notifications,
        .cleanup_policy = "delete",
        .copartition_group = "recipient",
@@ -86,14 +89,14 @@ pipeline::EngineConfig MakeEngineConfig(const RunOptions& options, const stages:
 /// Ends the process when an orderly stop takes too long.
 class StopWatchdog {
  public:
-  StopWatchdog()
-      : thread_([this](const std::stop_token& stop) {
+  explicit StopWatchdog(int exit_code)
+      : thread_([this, exit_code](const std::stop_token& stop) {
           std::unique_lock lock(mutex_);
           condition_.wait_for(lock, stop, kStopTimeMax, [] { return false; });
           if (stop.stop_requested()) return;
           base::LogWarn("stopping took too long, leaving now; the rest is replayed at the next "
                         "start");
-          _exit(0);
+          _exit(exit_code);
         }) {}
 
  private:
@@ -131,7 +134,8 @@ class Run {
   base::Status Start(const std::atomic<bool>& stopping);
   /// Until a signal or a failure.
   base::Status Serve(const std::atomic<bool>& stopping);
-  void Stop();
+  /// `exit_code`: of the process, should an orderly stop take too long.
+  void Stop(int exit_code);
 
   /// Threads: the signal thread.
   void OnSignal() {
@@ -296,8 +300,8 @@ base::Status Run::Serve(const std::atomic<bool>& stopping) {
   return base::Status::Ok();
 }
 
-void Run::Stop() {
-  const StopWatchdog watchdog;
+void Run::Stop(int exit_code) {
+  const StopWatchdog watchdog(exit_code);
   // Requests first: none may see an engine that is half gone.
   if (http_ != nullptr) http_->Stop(kHttpStopTime);
   if (engine_ != nullptr) engine_->Stop();
@@ -334,7 +338,7 @@ int RunHerald(RunOptions options) {
   }
   base::Status status = run.Start(signals.stopping());
   if (status.ok()) status = run.Serve(signals.stopping());
-  run.Stop();
+  run.Stop(signals.stopping() ? 0 : kExitFailure);
   {
     const std::lock_guard lock(mutex);
     running = nullptr;

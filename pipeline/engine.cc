@@ -58,11 +58,7 @@ base::Status Engine::Start(const std::atomic<bool>& interrupted) {
   RETURN_IF_ERROR(SetUpTopics(interrupted));
   shared_.emplace(EngineShared{topology_, config_, clients_, clock_, metrics_, *directory_, memory_,
                                stores_, tasks_, {}});
-  std::vector<std::string> names;
-  for (const auto& [name, id] : topic_ids_) names.push_back(name);
-  auto described = clients_.admin().DescribeTopics(names, config_.request_timeout);
-  if (!described.ok()) return described.status();
-  for (const auto& [name, topic] : *described) {
+  for (const auto& [name, topic] : described_) {
     shared_->partition_counts[name] = topic.partitions;
   }
   RETURN_IF_ERROR(RetireUnusedSlots());
@@ -128,8 +124,8 @@ base::Status Engine::SetUpTopics(const std::atomic<bool>& interrupted) {
                                config_.replication_factor, config_.request_timeout);
     }
     if (described.ok()) {
-      for (const auto& [name, topic] : *described) topic_ids_[name] = topic.id;
-      return CheckChangelogs(*described);
+      described_ = std::move(*described);
+      return CheckChangelogs(described_);
     }
     if (described.status().code() != base::StatusCode::kUnavailable || interrupted ||
         clock_.Monotonic() >= deadline) {
@@ -290,7 +286,7 @@ void Engine::RunGlobalTables(const std::stop_token& stop) {
   std::vector<std::unique_ptr<GlobalTableLoader>> loaders;
   for (const auto& table : topology_.global_tables()) {
     loaders.push_back(
-        std::make_unique<GlobalTableLoader>(*shared_, *table, topic_ids_[table->topic()]));
+        std::make_unique<GlobalTableLoader>(*shared_, *table, described_.at(table->topic())));
   }
   const auto step = [&](GlobalTableLoader& loader, bool open) {
     const base::Status status = open ? loader.Open() : loader.RunOnce();
@@ -336,6 +332,7 @@ void Engine::RunStreamThread(const std::stop_token& stop, int slot) {
   while (!stop.stop_requested()) {
     auto turn = thread.RunOnce();
     if (!turn.ok()) {
+      thread.Abandon();
       Fail(turn.status());
       return;
     }

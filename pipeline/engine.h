@@ -92,7 +92,8 @@ class Engine {
   const int32_t default_partitions_;
   std::string instance_id_;
   std::string cluster_id_;
-  std::map<std::string, std::string> topic_ids_;
+  /// As Start() found or made them.
+  std::map<std::string, TopicDescription> described_;
 
   std::optional<StateDirectory> directory_;
   state::SharedMemory memory_;

@@ -5,6 +5,7 @@ namespace pipeline {
 void GlobalTableBase::Attach(std::shared_ptr<const state::TaskReader> reader) {
   const std::lock_guard lock(mutex_);
   reader_ = std::move(reader);
+  corrupt_ = false;
 }
 
 base::Offset GlobalTableBase::Position(base::Partition partition) const {
@@ -25,7 +26,9 @@ base::Result<std::optional<std::string>> GlobalTableBase::GetBytes(std::string_v
     reader = reader_;
   }
   if (reader == nullptr) return std::optional<std::string>();
-  return reader->Snapshot()->Store(kStore).Get(key);
+  auto bytes = reader->Snapshot()->Store(kStore).Get(key);
+  if (bytes.status().code() == base::StatusCode::kCorruption) corrupt_ = true;
+  return bytes;
 }
 
 }  // namespace pipeline

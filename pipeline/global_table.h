@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -36,7 +37,7 @@ class GlobalTableBase {
   /// Refuses a value that cannot be decoded (InvalidArgument), before it is stored.
   virtual base::Status Validate(const RawRecord& record) = 0;
 
-  /// From now on reads come from `reader`, store kStore.
+  /// From now on reads come from `reader`, store kStore; nullptr: the table is empty.
   void Attach(std::shared_ptr<const state::TaskReader> reader);
 
   /// `key` was changed by a commit that readers see now.
@@ -44,6 +45,9 @@ class GlobalTableBase {
 
   /// The stored bytes under `key`; nullopt also before Attach().
   base::Result<std::optional<std::string>> GetBytes(std::string_view key) const;
+
+  /// A look-up found a row that cannot be read; until the next Attach().
+  bool corrupt() const { return corrupt_; }
 
   /// Everything of the topic's partition before this position can be read from the table.
   base::Offset Position(base::Partition partition) const;
@@ -57,6 +61,7 @@ class GlobalTableBase {
   mutable std::mutex mutex_;
   std::map<base::Partition, base::Offset> positions_;
   std::shared_ptr<const state::TaskReader> reader_;
+  mutable std::atomic<bool> corrupt_{false};
 };
 
 /// A global table with decoded, cached values.

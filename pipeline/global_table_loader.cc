@@ -15,13 +15,22 @@ constexpr std::string_view kStampNote = "read-at-ms";
 constexpr std::chrono::seconds kStampEvery{60};
 constexpr milliseconds kPollWait{100};
 
+/// The topic's delete.retention.ms, as far as the cluster tells, but no more than the engine trusts.
+std::chrono::milliseconds TombstoneRetention(const TopicDescription& topic, milliseconds at_most) {
+  const auto setting = topic.config.find("delete.retention.ms");
+  if (setting == topic.config.end()) return at_most;
+  return std::min(at_most, milliseconds(std::strtoll(setting->second.c_str(), nullptr, 10)));
+}
+
 }  // namespace
 
 GlobalTableLoader::GlobalTableLoader(EngineShared& shared, GlobalTableBase& table,
-                                     std::string topic_id)
+                                     const TopicDescription& topic)
     : shared_(shared),
       table_(table),
-      topic_id_(std::move(topic_id)),
+      topic_id_(topic.id),
+      tombstone_retention_(
+          TombstoneRetention(topic, shared.config.changelog_tombstone_retention)),
       refused_(shared.metrics.AddCounter("herald_global_records_refused_total",
                                          "Records of a global table that cannot be read.",
                                          {{"topic", table.topic()}})) {}
@@ -43,7 +52,7 @@ base::Result<std::unique_ptr<state::TaskState>> GlobalTableLoader::OpenState() {
         stamp.empty() ? 0 : shared_.clock.NowMs() - std::strtoll(stamp.c_str(), nullptr, 10);
     if (known != topic_id_) {
       why = "the topic was made anew";
-    } else if (age_ms > shared_.config.changelog_tombstone_retention.count()) {
+    } else if (age_ms > tombstone_retention_.count()) {
       why = "the copy is older than the topic keeps tombstones";
     }
   }
@@ -106,15 +115,49 @@ bool GlobalTableLoader::caught_up() const {
 }
 
 base::Status GlobalTableLoader::RunOnce() {
-  const std::chrono::nanoseconds now = shared_.clock.Monotonic();
-  if (now - last_stamp_ >= kStampEvery) {
-    last_stamp_ = now;
-    RETURN_IF_ERROR(state_->PutNote(kStampNote, std::to_string(shared_.clock.NowMs())));
-  }
+  if (table_.corrupt()) return Reread();
+  if (reader_ == nullptr) return StartReading();
   auto batch = reader_->Poll(kPollWait, shared_.config.restore_records_max);
   if (!batch.ok()) return batch.status();
-  if (!reader_->TakeOutOfRange().empty()) return StartReading();
-  return Apply(**batch);
+  if (!reader_->TakeOutOfRange().empty()) {
+    // Also what this batch holds is read again: positions move only past what was applied.
+    batch = base::Status::Unavailable("out of range");
+    reader_.reset();
+    return StartReading();
+  }
+  RETURN_IF_ERROR(Apply(**batch));
+  return Stamp((*batch)->size() > 0);
+}
+
+/// Notes that the copy is as new as its topic: when it has read to an end that was asked for just
+/// now, not merely because it lives.
+base::Status GlobalTableLoader::Stamp(bool busy) {
+  const std::chrono::nanoseconds now = shared_.clock.Monotonic();
+  if (busy || (stamped_ && now - last_stamp_ < kStampEvery)) return base::Status::Ok();
+  std::vector<base::TopicPartition> partitions;
+  for (const auto& [tp, position] : positions_) partitions.push_back(tp);
+  auto ends =
+      shared_.clients.admin().ListOffsets(partitions, OffsetSpec::kLatest,
+                                          Isolation::kReadCommitted, shared_.config.request_timeout);
+  if (!ends.ok()) return ends.status();
+  for (const auto& [tp, end] : *ends) {
+    if (positions_.at(tp) < end) return base::Status::Ok();
+  }
+  stamped_ = true;
+  last_stamp_ = now;
+  return state_->PutNote(kStampNote, std::to_string(shared_.clock.NowMs()));
+}
+
+/// A look-up found a row that cannot be read: the rows go, and the topic is read anew.
+base::Status GlobalTableLoader::Reread() {
+  base::LogError("rows of a global table are unreadable, reading it anew",
+                 {{"topic", table_.topic()}});
+  table_.Attach(nullptr);
+  reader_.reset();
+  state_.reset();
+  RETURN_IF_ERROR(
+      state::TaskState::Destroy(shared_.directory.GlobalDirectory(table_.topic())));
+  return Open();
 }
 
 base::Status GlobalTableLoader::Apply(const RecordBatch& batch) {

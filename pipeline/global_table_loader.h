@@ -20,8 +20,8 @@ namespace pipeline {
 /// Threads: the engine's global thread; caught_up() after it.
 class GlobalTableLoader {
  public:
-  /// `topic_id` is Kafka's id of the topic; rows of another incarnation are thrown away.
-  GlobalTableLoader(EngineShared& shared, GlobalTableBase& table, std::string topic_id);
+  /// `topic` as it was found at start; rows of another incarnation of it are thrown away.
+  GlobalTableLoader(EngineShared& shared, GlobalTableBase& table, const TopicDescription& topic);
 
   /// Opens the rows and finds out how far the topic goes.
   /// Errors: Unavailable (try again), Fatal.
@@ -37,15 +37,20 @@ class GlobalTableLoader {
   base::Result<std::unique_ptr<state::TaskState>> OpenState();
   base::Status StartReading();
   base::Status Apply(const RecordBatch& batch);
+  base::Status Stamp(bool busy);
+  base::Status Reread();
 
   EngineShared& shared_;
   GlobalTableBase& table_;
   const std::string topic_id_;
+  /// How long the topic keeps tombstones; an older copy may have missed an erasure.
+  const std::chrono::milliseconds tombstone_retention_;
   std::unique_ptr<state::TaskState> state_;
   std::unique_ptr<Consumer> reader_;
   base::Positions ends_;
   base::Positions positions_;
   std::chrono::nanoseconds last_stamp_{0};
+  bool stamped_ = false;
   base::Counter refused_;
 };
 

@@ -243,17 +243,47 @@ std::vector<rd_kafka_message_t*> LibrdkafkaConsumer::TakeMessages(size_t records
       rd_kafka_consume_batch_queue(queue_.get(), 0, messages.data(), messages.size());
   messages.resize(count > 0 ? static_cast<size_t>(count) : 0);
   if (rebalanced_ && !messages.empty()) DropAfterRebalance(&messages);
-  size_t kept = 0;
-  for (rd_kafka_message_t* message : messages) {
-    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) [[likely]] {
-      messages[kept++] = message;
-    } else {
-      HandleError(*message);
-      rd_kafka_message_destroy(message);
-    }
-  }
-  messages.resize(kept);
+  const bool any_error = std::any_of(
+      messages.begin(), messages.end(), [](const rd_kafka_message_t* message) {
+        return message->err != RD_KAFKA_RESP_ERR_NO_ERROR;
+      });
+  if (any_error) [[unlikely]] DropAfterErrors(&messages);
   return messages;
+}
+
+/// librdkafka moves a partition's position behind an error as if it were a record, so that the
+/// record at that offset would count as read. What follows the error is dropped and read again from
+/// there; nothing at all goes out beside an error that ends everything.
+void LibrdkafkaConsumer::DropAfterErrors(std::vector<rd_kafka_message_t*>* messages) {
+  Positions back;
+  size_t kept = 0;
+  for (rd_kafka_message_t* message : *messages) {
+    base::TopicPartition partition;
+    if (message->rkt != nullptr) {
+      partition = {rd_kafka_topic_name(message->rkt), base::Partition{message->partition}};
+    }
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      HandleError(*message);
+      const auto reading = reading_.find(partition);
+      if (reading != reading_.end() && !reading->second.halted && message->offset >= 0) {
+        back.emplace(partition, base::Offset{message->offset});
+      }
+    } else if (!back.contains(partition)) {
+      (*messages)[kept++] = message;
+      continue;
+    }
+    rd_kafka_message_destroy(message);
+  }
+  if (pending_error_.code() == base::StatusCode::kFatal) {
+    for (size_t i = 0; i < kept; ++i) rd_kafka_message_destroy((*messages)[i]);
+    kept = 0;
+  }
+  messages->resize(kept);
+  if (back.empty() || pending_error_.code() == base::StatusCode::kFatal) return;
+  if (base::Status status = SeekAll(back, {}); !status.ok()) {
+    // Where its reading stands is not known any more: start over from what was committed.
+    pending_error_ = base::Status::Lost(status.message());
+  }
 }
 
 /// Messages taken in the same breath as a rebalance may be of the time before it. All go; what is

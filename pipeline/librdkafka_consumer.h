@@ -89,6 +89,7 @@ class LibrdkafkaConsumer : public Consumer {
   base::Status SeekAll(const Positions& positions, const std::set<base::TopicPartition>& to_start);
   base::Status ClearOldPositions();
   std::vector<rd_kafka_message_t*> TakeMessages(size_t records_max);
+  void DropAfterErrors(std::vector<rd_kafka_message_t*>* messages);
   void DropAfterRebalance(std::vector<rd_kafka_message_t*>* messages);
   void HandleError(const rd_kafka_message_t& message);
   bool PositionsMoved();

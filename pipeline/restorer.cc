@@ -19,7 +19,7 @@ constexpr std::string_view kRepairPendingNote = "repair-pending";
 
 }  // namespace
 
-void Restorer::Add(Task& task, const base::Positions& ends) {
+void Restorer::Add(Task& task, const base::Positions& starts, const base::Positions& ends) {
   Restoring restoring;
   restoring.task = &task;
   for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(task.id().subtopology)) {
@@ -27,7 +27,11 @@ void Restorer::Add(Task& task, const base::Positions& ends) {
     Changelog changelog;
     changelog.tp = {shared_.ChangelogTopic(spec.name), task.id().partition};
     changelog.store = spec.name;
-    changelog.position = task.state()->Position(changelog.tp).value_or(base::Offset{0});
+    const auto start = starts.find(changelog.tp);
+    CHECK(start != starts.end(), "the start of each changelog is known before its restore");
+    const std::optional<base::Offset> stored = task.state()->Position(changelog.tp);
+    if (stored.has_value()) restoring.from_nothing = false;
+    changelog.position = std::max(stored.value_or(base::Offset{0}), start->second);
     const auto end = ends.find(changelog.tp);
     CHECK(end != ends.end(), "the end of each changelog is known before its restore");
     changelog.end = end->second;
@@ -90,11 +94,13 @@ base::Result<std::vector<Restorer::Finished>> Restorer::Step(milliseconds timeou
     RETURN_IF_ERROR(Apply(**batch, corrupt));
     for (const base::TopicPartition& tp : reader_->TakeOutOfRange()) {
       for (const auto& [id, restoring] : tasks_) {
-        if (id.partition == tp.partition) {
-          *corrupt = id;
-          return base::Status::Corruption("changelog " + tp.ToString() +
-                                          " no longer has the stored position");
-        }
+        const bool mine = std::any_of(
+            restoring.changelogs.begin(), restoring.changelogs.end(),
+            [&tp](const Changelog& changelog) { return changelog.tp == tp; });
+        if (!mine) continue;
+        *corrupt = id;
+        return base::Status::Corruption("changelog " + tp.ToString() +
+                                        " no longer has the stored position");
       }
     }
   }
@@ -110,7 +116,15 @@ base::Result<std::vector<Restorer::Finished>> Restorer::Step(milliseconds timeou
       continue;
     }
     if (base::Status repaired = Repair(restoring); !repaired.ok()) {
+      // Those that are done are told first; this one stays and fails again at the next step.
+      if (!finished.empty()) break;
       *corrupt = it->first;
+      if (repaired.code() == base::StatusCode::kCorruption && restoring.from_nothing) {
+        // Wiping and restoring again would come to the same, for ever.
+        return base::Status::Fatal("task " + it->first.ToString() +
+                                   ": its changelog holds rows that cannot be read: " +
+                                   repaired.message());
+      }
       return repaired;
     }
     finished.push_back({restoring.task, restoring.records});

@@ -28,9 +28,10 @@ class Restorer {
  public:
   explicit Restorer(EngineShared& shared) : shared_(shared) {}
 
-  /// Starts on `task`. `ends` has the read_uncommitted end of each of its changelogs.
+  /// Starts on `task`. `starts` and `ends` have each of its changelogs' log start and
+  /// read_uncommitted end.
   /// REQUIRES: the task is open and has state; it stays alive until finished or removed.
-  void Add(Task& task, const base::Positions& ends);
+  void Add(Task& task, const base::Positions& starts, const base::Positions& ends);
   void Remove(const base::TaskId& id);
   bool empty() const { return tasks_.empty(); }
   void Clear();
@@ -59,6 +60,8 @@ class Restorer {
     std::vector<Changelog> changelogs;
     int64_t records = 0;
     bool changed = false;
+    /// There was no local copy: what is wrong afterwards is wrong in the changelog.
+    bool from_nothing = true;
     /// Groups with changed rows, by store; see RestoreRepair.
     std::map<std::string, std::set<std::string, std::less<>>> groups;
     /// Too many groups to remember, or an earlier restore did not get to its repair.

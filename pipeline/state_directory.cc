@@ -115,6 +115,13 @@ base::Status StateDirectory::Save() const {
     written = false;
     why = ErrnoText();
   }
+  if (written) {
+    // The rename itself lasts once the directory is on disk.
+    const int parent = open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    written = parent >= 0 && fsync(parent) == 0;
+    if (!written) why = ErrnoText();
+    if (parent >= 0) close(parent);
+  }
   if (!written) {
     return base::Status::Fatal("state directory " + path_.string() + " is not writable: " + why);
   }

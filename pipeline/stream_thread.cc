@@ -125,7 +125,10 @@ base::Result<Turn> StreamThread::RunOnce() {
   // Also when the transaction could not even be begun: the consumer has moved past these records.
   if (status.code() == base::StatusCode::kUnavailable &&
       (in_transaction_ || work_done_ || !input_dry)) {
+    const size_t refused_before = refused_inputs_.size();
     status = AbortAndReplay(status);
+    // Nothing was learnt that makes the next try go another way: give the cluster a moment.
+    if (status.ok() && refused_inputs_.size() == refused_before) return Turn::kRetry;
   }
   switch (status.code()) {
     case base::StatusCode::kOk:
@@ -186,6 +189,15 @@ void StreamThread::Stop() {
   consumer_.reset();
   producer_.reset();
   joined_ = false;
+}
+
+void StreamThread::Abandon() {
+  if (!in_transaction_ || !exactly_once_ || producer_ == nullptr) return;
+  const base::Status aborted = producer_->AbortTransaction(shared_.config.revoke_commit_timeout);
+  if (!aborted.ok()) {
+    base::LogWarn("the open transaction was not aborted, it times out",
+                  {{"thread", name_}, {"why", aborted.ToString()}});
+  }
 }
 
 std::pair<Task*, Task::Input*> StreamThread::Route(const RecordMetadata& metadata) {
@@ -364,7 +376,10 @@ base::Status StreamThread::PunctuateWhenDue() {
   for (auto& [id, task] : tasks_) {
     if (task->phase() != TaskPhase::kRunning) continue;
     base::Status status = task->Punctuate();
-    if (!status.ok()) return status.WithContext("punctuating task " + id.ToString());
+    if (!status.ok()) {
+      if (status.code() == base::StatusCode::kCorruption) distrusted_.insert(id);
+      return status.WithContext("punctuating task " + id.ToString());
+    }
     if (task->outputs().size() > 0 || (task->state() != nullptr && task->state()->has_pending())) {
       work_done_ = true;
       RETURN_IF_ERROR(EnsureTransaction());

@@ -52,6 +52,10 @@ class StreamThread : private RebalanceListener {
   /// when the cluster is gone; what was not committed is replayed by whoever takes over.
   void Stop();
 
+  /// After a Fatal: aborts an open transaction, which would block readers until it times out. The
+  /// group is not left.
+  void Abandon();
+
   /// In the group, and every assigned task runs.
   bool Ready() const;
 

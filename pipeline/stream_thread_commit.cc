@@ -60,6 +60,16 @@ base::Status StreamThread::Commit(milliseconds timeout) {
   base::Positions positions;
   CollectPositions(&positions);
   if (positions.empty() && !work_done_) return base::Status::Ok();
+  if (positions.empty()) {
+    // Work of a punctuation alone: the positions as they stand, so that this commit too is checked
+    // against the generation. Without it a member that has lost its partitions could still write.
+    for (const auto& [id, task] : tasks_) {
+      if (task->phase() != TaskPhase::kRunning) continue;
+      for (const Task::Input& input : task->inputs()) {
+        if (input.committed.has_value()) positions[input.tp] = *input.committed;
+      }
+    }
+  }
   RETURN_IF_ERROR(EnsureTransaction());
   RETURN_IF_ERROR(ProduceChangelogs());
   if (exactly_once_) {
@@ -72,7 +82,11 @@ base::Status StreamThread::Commit(milliseconds timeout) {
     if (!positions.empty()) RETURN_IF_ERROR(consumer_->CommitPositions(positions));
   }
   in_transaction_ = false;
-  RETURN_IF_ERROR(CommitRows());
+  if (base::Status rows = CommitRows(); !rows.ok()) {
+    // The topics are ahead of the rows now: only a restore brings them together, not a replay.
+    return rows.code() == base::StatusCode::kUnavailable ? base::Status::Lost(rows.message())
+                                                         : rows;
+  }
   commit_seconds_.Observe(
       std::chrono::duration<double>(shared_.clock.Monotonic() - started).count());
   return base::Status::Ok();
@@ -130,7 +144,10 @@ base::Status StreamThread::CommitRows() {
           }
         }
       }
-      RETURN_IF_ERROR(task->state()->Commit(stored));
+      if (base::Status written = task->state()->Commit(stored); !written.ok()) {
+        if (written.code() == base::StatusCode::kCorruption) distrusted_.insert(id);
+        return written.WithContext("task " + id.ToString());
+      }
     }
     if (moved) Report(*task);
   }

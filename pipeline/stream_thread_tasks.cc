@@ -109,6 +109,8 @@ void StreamThread::OnLost(const std::vector<base::TopicPartition>& partitions) {
     // A producer that cannot even abort is finished; the next turn makes another.
     if (!aborted.ok()) producer_lost_ = true;
   }
+  // Without transactions nothing takes back what is still queued; destroying the producer does.
+  if (!exactly_once_) producer_lost_ = true;
   in_transaction_ = false;
   work_done_ = false;
   output_bytes_ = 0;
@@ -214,8 +216,8 @@ void StreamThread::ResolveStarts(Task& task, const base::Positions& input_starts
       input.next = earliest;
     }
     if (!input.next.has_value()) input.next = earliest;
-    // The lag counts from here until the first commit.
-    if (!input.committed.has_value()) input.committed = input.next;
+    // What the next commit covers is compared with this, and an abort comes back to it.
+    input.committed = input.next;
   }
 }
 
@@ -233,7 +235,7 @@ base::Status StreamThread::OpenTask(Task& task, const base::Positions& input_sta
   ResolveStarts(task, input_starts);
   task.MoveTo(TaskPhase::kRestoring);
   if (!stateful || !shared_.config.changelogs) return StartRunning(task, 0);
-  restorer_.Add(task, changelog_ends);
+  restorer_.Add(task, changelog_starts, changelog_ends);
   Report(task);
   return base::Status::Ok();
 }
@@ -298,7 +300,6 @@ base::Result<std::unique_ptr<state::TaskState>> StreamThread::OpenState(
     if (!opened.ok()) return opened.status();
     state = std::move(*opened);
   }
-  RETURN_IF_ERROR(state->PutNote(kStampNote, std::to_string(shared_.clock.NowMs())));
   return state;
 }
 
@@ -310,8 +311,17 @@ base::Status StreamThread::StartRunning(Task& task, int64_t replayed) {
     resume.push_back(input.tp);
     input.paused = false;
   }
-  if (task.state() != nullptr) RETURN_IF_ERROR(task.state()->Commit(starts));
-  base::Status started = consumer_->Seek(starts);
+  base::Status started;
+  if (task.state() != nullptr) {
+    started = task.state()->Commit(starts);
+    // Only now is the copy as new as its changelog.
+    if (started.ok()) {
+      started = task.state()->PutNote(kStampNote, std::to_string(shared_.clock.NowMs()));
+    }
+    if (started.code() == base::StatusCode::kCorruption) distrusted_.insert(task.id());
+    if (started.code() == base::StatusCode::kFatal) return started;
+  }
+  if (started.ok()) started = consumer_->Seek(starts);
   if (started.ok()) started = consumer_->Resume(resume);
   if (!started.ok()) return base::Status::Lost(started.message());
   task.MoveTo(TaskPhase::kRunning);
@@ -342,6 +352,7 @@ void StreamThread::WipeAndReopen(const base::TaskId& id, const base::Status& why
   }
   last_route_ = {nullptr, nullptr};
   it->second = std::move(fresh);
+  retry_tasks_at_ = shared_.clock.Monotonic() + kTaskRetryWait;
   const base::Status destroyed =
       state::TaskState::Destroy(shared_.directory.TaskDirectory(id));
   if (!destroyed.ok()) {
@@ -380,6 +391,7 @@ base::Status StreamThread::HandleOutOfRange() {
     const base::Offset start = starts->at(tp);
     CountLost(input, std::max(int64_t{0}, start.value - input.next.value_or(start).value));
     input.next = start;
+    input.committed = start;
     seek[tp] = start;
   }
   // They are reported once: without the seek they would stand still for ever.

@@ -21,14 +21,21 @@ std::unique_ptr<state::TaskState> TaskRegistry::Take(const base::TaskId& task) {
 
 std::vector<base::TaskId> TaskRegistry::CloseDepositsBefore(std::chrono::nanoseconds before) {
   std::vector<base::TaskId> closed;
+  // Closed after the lock is gone: it takes RocksDB a while.
+  std::vector<std::unique_ptr<state::TaskState>> closing;
   const std::lock_guard lock(mutex_);
   for (auto it = deposits_.begin(); it != deposits_.end();) {
-    if (it->second.at < before) {
-      closed.push_back(it->first);
-      it = deposits_.erase(it);
-    } else {
+    if (it->second.at >= before) {
       ++it;
+      continue;
     }
+    closed.push_back(it->first);
+    closing.push_back(std::move(it->second.state));
+    const auto report = reports_.find(it->first);
+    if (report != reports_.end() && report->second.phase == TaskPhase::kSuspended) {
+      reports_.erase(report);
+    }
+    it = deposits_.erase(it);
   }
   return closed;
 }
