@@ -73,8 +73,10 @@ build_jobs() {
   echo "$jobs"
 }
 
-# build_preset PRESET: configures and builds, progress visible.
+# build_preset PRESET [TARGET]: configures and builds (all, or one target), progress visible.
 build_preset() {
+  local targets=()
+  [[ -z ${2:-} ]] || targets=(--target "$2")
   (
     cd "$HERALD_ROOT" || exit 1
     say "building preset $1"
@@ -82,7 +84,8 @@ build_preset() {
       cat "$HERALD_ROOT/build/logs/configure-$1.log" >&2
       die "cmake --preset $1 failed"
     }
-    cmake --build --preset "$1" --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(build_jobs)}" >&2
+    cmake --build --preset "$1" --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(build_jobs)}" \
+      "${targets[@]}" >&2
   )
 }
 
