@@ -53,7 +53,8 @@ constexpr milliseconds kLingerTimeout{2000};
 /// Connections that may be told at one time that there are too many; others are just closed.
 constexpr size_t kRefusalsMax = 64;
 
-/// Takes bytes of the budget for all bodies, gives them back at the end.
+/// Takes bytes of the budget for all bodies as they arrive (announced bytes would let a few clients
+/// that send nothing take all of it), gives them back at the end.
 class BodyBudget {
  public:
   explicit BodyBudget(ServerShared& shared) : shared_(shared) {}
@@ -61,12 +62,10 @@ class BodyBudget {
   BodyBudget(const BodyBudget&) = delete;
   BodyBudget& operator=(const BodyBudget&) = delete;
 
+  /// False when there is not enough left.
   bool Take(size_t bytes) {
-    taken_ = bytes;
-    const bool room =
-        shared_.body_bytes.fetch_add(bytes) + bytes <= shared_.limits.all_body_bytes_max;
-    if (!room) GiveBack();
-    return room;
+    taken_ += bytes;
+    return shared_.body_bytes.fetch_add(bytes) + bytes <= shared_.limits.all_body_bytes_max;
   }
 
   void GiveBack() { shared_.body_bytes.fetch_sub(std::exchange(taken_, 0)); }
@@ -82,6 +81,7 @@ int StatusOf(const error_code& error) {
   if (error == http::error::end_of_stream || error == http::error::partial_message) return 0;
   if (error == http::error::header_limit || error == http::error::buffer_overflow) return 431;
   if (error == http::error::body_limit) return 413;
+  if (error == asio::error::no_memory) return 503;
   if (error.category() == make_error_code(http::error::bad_method).category()) return 400;
   return 0;
 }
@@ -92,6 +92,8 @@ std::string DetailOf(int status, const HttpLimits& limits) {
       return "The body is larger than " + std::to_string(limits.body_bytes_max) + " bytes.";
     case 431:
       return "The header is larger than " + std::to_string(limits.header_bytes_max) + " bytes.";
+    case 503:
+      return "Too many large requests at once.";
     default:
       return "This is not a well-formed HTTP/1.1 request.";
   }
@@ -249,16 +251,7 @@ class Connection {
 
     BodyBudget budget(shared_);
     if (!parser.is_done()) {
-      const uint64_t bytes_max = shared_.limits.body_bytes_max;
-      const uint64_t announced = parser.content_length().value_or(bytes_max);
-      if (!budget.Take(static_cast<size_t>(std::min(announced, bytes_max)))) {
-        const Problem problem{.status = 503,
-                              .detail = "Too many large requests at once.",
-                              .retry_after = std::chrono::seconds(1)};
-        co_await Refuse(problem);
-        co_return false;
-      }
-      const error_code error = co_await ReadBody(parser);
+      const error_code error = co_await ReadBody(parser, budget);
       if (error) {
         budget.GiveBack();
         co_await RefuseUnread(error);
@@ -291,7 +284,7 @@ class Connection {
     co_return !error;
   }
 
-  LoopAwaitable<error_code> ReadBody(Parser& parser) {
+  LoopAwaitable<error_code> ReadBody(Parser& parser, BodyBudget& budget) {
     stream_.expires_after(shared_.limits.body_timeout);
     if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
       static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -299,8 +292,12 @@ class Connection {
           stream_, asio::const_buffer(kContinue.data(), kContinue.size()), kAwait);
       if (error) co_return error;
     }
-    auto [error, bytes] = co_await http::async_read(stream_, buffer_, parser, kAwait);
-    co_return error;
+    while (!parser.is_done()) {
+      auto [error, bytes] = co_await http::async_read_some(stream_, buffer_, parser, kAwait);
+      if (error) co_return error;
+      if (!budget.Take(bytes)) co_return error_code(asio::error::no_memory);
+    }
+    co_return error_code();
   }
 
   /// What the parser lets pass and we do not.
@@ -376,7 +373,8 @@ class Connection {
     const int status = StatusOf(error);
     if (status == 0) co_return;
     started_ = shared_.clock.Monotonic();
-    const Problem problem{.status = status, .detail = DetailOf(status, shared_.limits)};
+    Problem problem{.status = status, .detail = DetailOf(status, shared_.limits)};
+    if (status == 503) problem.retry_after = std::chrono::seconds(1);
     co_await Refuse(problem);
   }
 

@@ -8,9 +8,10 @@
 // For JSON that comes with a request; of this folder's .cc files only.
 namespace serving {
 
-/// Arrays and objects within each other in a request's body at most. Our own fields need three;
-/// without a limit a body of brackets would exhaust the stack.
-inline constexpr size_t kJsonDepthMax = 64;
+/// Arrays and objects within each other in a request's body at most: without a limit a body of
+/// brackets would exhaust the stack. A little above what the decoders of events and users take, so
+/// that it is them who decide.
+inline constexpr size_t kJsonDepthMax = 260;
 
 /// Reads one JSON document; object members keep their order.
 /// Errors: InvalidArgument with a sentence that says where it breaks.

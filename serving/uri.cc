@@ -32,7 +32,7 @@ std::optional<std::string> PercentDecode(std::string_view text) {
     if (i + 2 >= text.size()) return std::nullopt;
     const int high = HexDigit(text[i + 1]);
     const int low = HexDigit(text[i + 2]);
-    if (high < 0 || low < 0 || (high == 0 && low == 0)) return std::nullopt;
+    if (high < 0 || low < 0) return std::nullopt;
     decoded.push_back(static_cast<char>(high * 16 + low));
     i += 2;
   }

@@ -9,8 +9,7 @@
 
 namespace serving {
 
-/// The text with each %XX as its byte; nullopt when a '%' is not followed by two hex digits or a
-/// byte is NUL.
+/// The text with each %XX as its byte; nullopt when a '%' is not followed by two hex digits.
 std::optional<std::string> PercentDecode(std::string_view text);
 
 /// The decoded segments of a path that begins with '/': "/a/b%2Fc/" gives "a", "b/c", "". Splits

@@ -267,12 +267,19 @@ TEST_F(HttpServerTest, RefusesBodiesThatTogetherAreTooLarge) {
   const Received refused = second.Call("POST", "/", std::string(600, 'x'));
   EXPECT_EQ(refused.status, 503);
   EXPECT_EQ(refused.headers.at("retry-after"), "1");
+  // One that only announces much takes nothing.
+  HttpClient announced(address);
+  ASSERT_TRUE(announced.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n"));
+  HttpClient small(address);
+  ASSERT_TRUE(small.Send(RequestText("POST", "/", std::string(400, 'x'))));
+  gate.Wait(1)(Text("small"));
+  EXPECT_EQ(small.Receive().body, "small");
   respond(Text("done"));
   EXPECT_EQ(first.Receive().body, "done");
   // Its bytes are given back.
   HttpClient third(address);
   ASSERT_TRUE(third.Send(RequestText("POST", "/", std::string(1000, 'x'))));
-  gate.Wait(1)(Text("again"));
+  gate.Wait(2)(Text("again"));
   EXPECT_EQ(third.Receive().body, "again");
 }
 

@@ -80,8 +80,8 @@ TEST_F(RouterTest, DecodesTheQuery) {
 }
 
 TEST_F(RouterTest, RefusesBrokenEncodingUnderV1) {
-  for (const char* target : {"/v1/users/%", "/v1/users/%4", "/v1/users/%zz", "/v1/users/a%00b",
-                             "/v1/users/1?limit=%", "/v1/%"}) {
+  for (const char* target :
+       {"/v1/users/%", "/v1/users/%4", "/v1/users/%zz", "/v1/users/1?limit=%", "/v1/%"}) {
     const Response response = Ask("GET", target);
     EXPECT_EQ(response.status, 400) << target;
     EXPECT_EQ(response.content_type, "application/problem+json") << target;
@@ -123,7 +123,7 @@ TEST(Uri, DecodesOnlyWholeEscapes) {
   EXPECT_THAT(PercentDecode("a%41%e2%82%AC+"), Optional(std::string("aA\u20ac+")));
   EXPECT_EQ(PercentDecode("%4"), std::nullopt);
   EXPECT_EQ(PercentDecode("%g0"), std::nullopt);
-  EXPECT_EQ(PercentDecode("%00"), std::nullopt);
+  EXPECT_EQ(PercentDecode("%00")->size(), 1u);
   EXPECT_THAT(DecodePath("/a//b%2f/"), Optional(ElementsAre("a", "", "b/", "")));
 }
 
