@@ -63,8 +63,8 @@ Status SteppedEngine::SetUpTopics() {
   described->merge(*described_changelogs);
   for (const auto& [name, topic] : *described) {
     shared.partition_counts[name] = topic.partitions;
-    topic_ids_[name] = topic.id;
   }
+  described_ = std::move(*described);
   shared_.emplace(std::move(shared));
   return Status::Ok();
 }
@@ -73,7 +73,7 @@ Status SteppedEngine::ReadGlobalTables() {
   if (global_tables_.empty()) {
     for (const auto& table : topology_.global_tables()) {
       global_tables_.push_back(std::make_unique<pipeline::GlobalTableLoader>(
-          *shared_, *table, topic_ids_.at(table->topic())));
+          *shared_, *table, described_.at(table->topic())));
     }
   }
   for (const auto& table : global_tables_) {

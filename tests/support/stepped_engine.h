@@ -70,7 +70,7 @@ class SteppedEngine {
   pipeline::TaskRegistry tasks_;
   std::optional<pipeline::StateDirectory> directory_;
   std::optional<pipeline::EngineShared> shared_;
-  std::map<std::string, std::string> topic_ids_;
+  std::map<std::string, pipeline::TopicDescription> described_;
   std::vector<std::unique_ptr<pipeline::GlobalTableLoader>> global_tables_;
   std::vector<std::unique_ptr<pipeline::StreamThread>> threads_;
 };
