@@ -5,6 +5,9 @@ namespace {
 
 constexpr int kStepsMax = 400;
 constexpr int kOccurrenceMax = 3;
+/// A process commits often, and the first commits hold little.
+constexpr int kCommitStepsMax = 1500;
+constexpr int kCommitOccurrenceMax = 12;
 
 void AddCall(std::vector<std::string>& steps, const std::string& call) {
   steps.push_back(call + ".before");
@@ -16,6 +19,12 @@ std::vector<std::string> SetUpSteps() {
   AddCall(steps, "admin.create_topics");
   AddCall(steps, "admin.describe_topics");
   return steps;
+}
+
+/// After these the topics have what the rows do not have yet.
+std::vector<std::string> ApartSteps(bool exactly_once) {
+  if (exactly_once) return {"producer.commit.after"};
+  return {"producer.flush.after", "consumer.commit_positions.after"};
 }
 
 }  // namespace
@@ -53,13 +62,21 @@ std::vector<std::string> AllSteps(bool exactly_once) {
 
 CrashPoint DrawCrashPoint(std::mt19937_64& random, const Plan& plan, bool first) {
   std::vector<std::string> steps = AllSteps(plan.exactly_once());
-  const uint64_t choice = random() % 3;
-  if (choice == 0) steps = CommitSteps(plan.exactly_once());
-  if (choice == 1 && first) steps = SetUpSteps();
+  int occurrence_max = kOccurrenceMax;
   CrashPoint point;
-  point.step = steps[random() % steps.size()];
-  point.occurrence = static_cast<int>(1 + random() % (first ? 2 : kOccurrenceMax));
   point.steps_max = kStepsMax;
+  const uint64_t choice = random() % 3;
+  if (choice == 0) {
+    // Twice as often where topics and rows are apart.
+    steps = random() % 2 == 0 ? CommitSteps(plan.exactly_once()) : ApartSteps(plan.exactly_once());
+    occurrence_max = kCommitOccurrenceMax;
+    point.steps_max = kCommitStepsMax;
+  } else if (choice == 1 && first) {
+    steps = SetUpSteps();
+    occurrence_max = 2;
+  }
+  point.step = steps[random() % steps.size()];
+  point.occurrence = static_cast<int>(1 + random() % static_cast<uint64_t>(occurrence_max));
   return point;
 }
 

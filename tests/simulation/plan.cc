@@ -19,14 +19,14 @@ Plan Plan::Draw(std::mt19937_64& random) {
   Plan plan;
   plan.guarantee =
       random() % 4 == 0 ? pipeline::Guarantee::kAtLeastOnce : pipeline::Guarantee::kExactlyOnce;
-  plan.instances = random() % 4 == 0 ? 2 : 1;
+  plan.instances = random() % 3 == 0 ? 2 : 1;
   plan.threads = PickOne(random, {1, 1, 2});
   plan.event_partitions = PickOne(random, {1, 2, 3});
   plan.inbox_partitions = PickOne(random, {1, 2});
   plan.events = PickOne(random, {20, 60, 120});
   plan.crashes = PickOne(random, {2, 5, 8});
   plan.troubles_per_mille = PickOne(random, {0, 20, 60});
-  plan.marker_delay_max = PickOne<uint64_t>(random, {0, 0, 10, 100});
+  plan.marker_delay_max = PickOne<uint64_t>(random, {0, 0, 20, 500});
   plan.poll_records_max = PickOne<size_t>(random, {1, 5, 50});
   plan.commit_interval = std::chrono::milliseconds(PickOne(random, {0, 100, 1000}));
   plan.transaction_bytes_max = PickOne<size_t>(random, {3000, 1 << 20});

@@ -41,6 +41,7 @@ struct Instance {
   const std::filesystem::path directory;
   StateTrouble state;
   std::unique_ptr<Process> process;
+  bool remembered = false;
   int stop_at_turn = 0;
   /// It was stopped in peace, so that there is nothing to replay.
   bool all_committed = false;
@@ -157,7 +158,9 @@ class Simulation {
   void StartProcess(Instance& instance) {
     instance.process =
         std::make_unique<Process>(plan_, instance.id, instance.directory, cluster_, clock_);
-    instance.stop_at_turn = Draw(8) == 0 ? outcome_.turns + static_cast<int>(Draw(100)) : 0;
+    // With another instance to take over, more often: what is handed over must be complete.
+    const bool stops = Draw(plan_.instances > 1 ? 2 : 3) == 0;
+    instance.stop_at_turn = stops ? outcome_.turns + static_cast<int>(Draw(80)) : 0;
     if (Troubled()) ArmCrash(instance);
     // With one thread alone on the topic, what it reads of the changelog is what was replayed.
     const bool bounded =
@@ -190,10 +193,11 @@ class Simulation {
   }
 
   void AfterCrash(Instance& instance) {
-    const uint64_t fate = Draw(10);
+    const uint64_t fate = Draw(14);
     bool touched = false;
-    if (fate == 0) {
+    if (fate == 0 || !instance.remembered) {
       instance.state.Remember();
+      instance.remembered = true;
     } else if (fate == 1) {
       touched = instance.state.FallBack();
       if (touched) ++outcome_.troubles["fell back"];
@@ -238,7 +242,9 @@ class Simulation {
     if (!instance.changelog_read_at_start.has_value()) return;
     const uint64_t replayed = cluster_.RecordsRead(kChangelog) - *instance.changelog_read_at_start;
     tails_.Look();
-    const uint64_t most = instance.all_committed ? 0 : tails_.LargestTransaction();
+    // Each thread has a transaction of its own.
+    const uint64_t largest = tails_.LargestTransaction() * static_cast<uint64_t>(plan_.threads);
+    const uint64_t most = instance.all_committed ? 0 : largest;
     if (replayed > most) {
       Problem("replayed " + std::to_string(replayed) + " changelog records, at most " +
               std::to_string(most) + " were to be");
@@ -287,6 +293,7 @@ class Simulation {
       instance->rows_recent = false;
     }
     if (come_back_late) {
+      ++outcome_.troubles["late return"];
       clock_.Advance(std::chrono::hours(8 * 24));
       cluster_.ExpireTransactions();
     }

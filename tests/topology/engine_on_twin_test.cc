@@ -1,0 +1,291 @@
+// What the engine does when the cluster, the group or its own state is not as it left them, with
+// the real topology on the in-memory twin.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "pipeline/partitioner.h"
+#include "stages/inbox_query.h"
+#include "stages/inbox_rows.h"
+#include "stages/notification_topology.h"
+#include "tests/support/fake_kafka.h"
+#include "tests/support/scratch_directory.h"
+#include "tests/support/stepped_engine.h"
+
+namespace stages {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr int64_t kNowMs = 1795237200000;
+constexpr int kTurnsMax = 3000;
+constexpr size_t kMemoryBytes = size_t{4} << 20;
+const base::TopicPartition kEvents{"events", base::Partition{0}};
+const base::TopicPartition kChangelog{"app-inbox-changelog", base::Partition{0}};
+
+/// One process: its topology, its clients, its engine.
+class HeraldOnTwin {
+ public:
+  HeraldOnTwin(support::FakeCluster& cluster, base::ManualClock& clock, const std::string& instance,
+               const std::filesystem::path& directory, int threads = 1)
+      : topology_(BuildNotificationTopology(Topics(), {})),
+        clients_(cluster),
+        engine_(topology_, Config(instance, directory, threads), Specs(), 1, clients_, clock) {
+    EXPECT_TRUE(engine_.Start().ok());
+  }
+
+  void Run(int turns) {
+    for (int i = 0; i < turns; ++i) {
+      const auto turn = engine_.RunOnce();
+      ASSERT_TRUE(turn.ok()) << turn.status().ToString();
+    }
+  }
+
+  /// False when it does not come to that.
+  template <typename Condition>
+  bool RunUntil(const Condition& condition) {
+    for (int i = 0; i < kTurnsMax && !::testing::Test::HasFatalFailure(); ++i) {
+      if (condition()) return true;
+      Run(1);
+    }
+    return condition();
+  }
+
+  /// -1 while the inbox cannot be read here.
+  int InboxTotal(const std::string& recipient) {
+    const auto found = engine_.stores().Find(kInboxStore, base::Partition{0});
+    if (found.where != pipeline::StoreLookup::Where::kHere) return -1;
+    const auto view = found.reader->Snapshot();
+    return static_cast<int>(ReadCounts(view->Store(kInboxStore), recipient).value().total);
+  }
+
+  support::SteppedEngine& engine() { return engine_; }
+  support::FakeClients& clients() { return clients_; }
+
+ private:
+  static pipeline::EngineConfig Config(const std::string& instance,
+                                       const std::filesystem::path& directory, int threads) {
+    pipeline::EngineConfig config;
+    config.application_id = "app";
+    config.instance_id = instance;
+    config.state_directory = directory;
+    config.dead_letters_topic = "dead-letters";
+    config.threads = threads;
+    config.block_cache_bytes = kMemoryBytes;
+    config.write_buffer_bytes = kMemoryBytes;
+    return config;
+  }
+
+  static std::vector<pipeline::TopicSpec> Specs() {
+    std::vector<pipeline::TopicSpec> specs;
+    for (const char* name : {"events", "notifications", "dead-letters", "users"}) {
+      pipeline::TopicSpec spec;
+      spec.name = name;
+      spec.cleanup_policy = spec.name == "users" ? "compact" : "delete";
+      specs.push_back(std::move(spec));
+    }
+    return specs;
+  }
+
+  const pipeline::Topology topology_;
+  support::FakeClients clients_;
+  support::SteppedEngine engine_;
+};
+
+class EngineOnTwin : public ::testing::Test {
+ protected:
+  EngineOnTwin() : clock_(kNowMs), cluster_({.seed = 7, .clock = &clock_, .poll_clock = &clock_}) {
+    for (const char* topic : {"events", "notifications", "dead-letters"}) {
+      cluster_.CreateTopic(topic, 1);
+    }
+    cluster_.CreateTopic("users", 1, {{"cleanup.policy", "compact"}});
+  }
+
+  std::unique_ptr<HeraldOnTwin> Start(const std::string& instance, int threads = 1) {
+    return std::make_unique<HeraldOnTwin>(cluster_, clock_, instance, scratch_.path() / instance,
+                                          threads);
+  }
+
+  void Follow(const std::string& actor, const std::string& target) {
+    cluster_.Append("events", base::Partition{0}, std::nullopt,
+                    R"({"type":"follow","actor":")" + actor + R"(","target":")" + target + "\"}");
+  }
+
+  base::ManualClock clock_;
+  support::ScratchDirectory scratch_;
+  support::FakeCluster cluster_;
+};
+
+TEST_F(EngineOnTwin, WaitsForRowsWhoseCommitIsDecidedButWhoseMarkerIsLate) {
+  auto a = Start("a");
+  ASSERT_TRUE(a->RunUntil([&] { return a->engine().Ready(); }));
+  Follow("2", "1");
+  cluster_.HoldMarkers(true);
+  // Until the rows' own transaction is decided: all markers before it arrive.
+  ASSERT_TRUE(a->RunUntil([&] {
+    if (cluster_.LogEnd(kChangelog).value > 0) return true;
+    cluster_.DeliverMarkers();
+    return false;
+  }));
+  ASSERT_EQ(a->InboxTotal("1"), 1);
+  a.reset();
+  // The new owner learns the committed positions before the changelog shows the rows behind them.
+  cluster_.DeliverMarkersToGroups();
+  ASSERT_TRUE(cluster_.ExpireMember("app", "a-0"));
+  ASSERT_LT(cluster_.LastStableOffset(kChangelog), cluster_.LogEnd(kChangelog));
+  auto b = Start("b");
+  b->Run(100);
+  EXPECT_EQ(b->InboxTotal("1"), -1) << "it must not answer without the row";
+  EXPECT_FALSE(b->engine().Ready());
+  cluster_.DeliverMarkers();
+  ASSERT_TRUE(b->RunUntil([&] { return b->engine().Ready(); }));
+  EXPECT_EQ(b->InboxTotal("1"), 1);
+}
+
+TEST_F(EngineOnTwin, LetsNoZombieCommit) {
+  auto a = Start("a");
+  ASSERT_TRUE(a->RunUntil([&] { return a->engine().Ready(); }));
+  Follow("2", "1");
+  // It stops dead with records of an open transaction on the topic.
+  a->clients().SetStepHook([&](std::string_view step) {
+    if (step != "producer.send_positions.before") return;
+    a->clients().SetStepHook(nullptr);
+    ASSERT_TRUE(cluster_.ExpireMember("app", "a-0"));
+    auto b = Start("b");
+    ASSERT_TRUE(b->RunUntil([&] { return cluster_.CommittedPositions("app").contains(kEvents); }));
+    b->engine().Stop();
+  });
+  ASSERT_TRUE(a->RunUntil([&] { return a->InboxTotal("1") == 1; }));
+  EXPECT_THAT(cluster_.CommittedRecords("notifications"), SizeIs(1));
+  EXPECT_THAT(cluster_.OpenTransactions(), IsEmpty());
+}
+
+TEST_F(EngineOnTwin, EndsWhenAnotherProcessHasItsInstanceId) {
+  auto a = Start("a");
+  ASSERT_TRUE(a->RunUntil([&] { return a->engine().Ready(); }));
+  HeraldOnTwin other(cluster_, clock_, "a", scratch_.path() / "other");
+  ASSERT_TRUE(other.RunUntil([&] { return other.engine().Ready(); }));
+  base::Status ended;
+  for (int i = 0; i < 10 && ended.ok(); ++i) ended = a->engine().RunOnce().status();
+  EXPECT_EQ(ended.code(), base::StatusCode::kFatal);
+  EXPECT_THAT(ended.message(), HasSubstr("a-0"));
+}
+
+TEST_F(EngineOnTwin, CountsRecordsThatWereDeletedBeforeItReadThem) {
+  auto a = Start("a");
+  Follow("2", "1");
+  ASSERT_TRUE(a->RunUntil([&] { return a->InboxTotal("1") == 1; }));
+  a.reset();
+  for (const char* actor : {"3", "4", "5"}) Follow(actor, "1");
+  cluster_.DeleteRecordsBefore(kEvents, base::Offset{3});
+  a = Start("a");
+  ASSERT_TRUE(a->RunUntil([&] { return a->InboxTotal("1") == 2; }));
+  EXPECT_THAT(a->engine().metrics().Serialize(),
+              HasSubstr("herald_records_lost_total{topic=\"events\"} 2"));
+}
+
+TEST_F(EngineOnTwin, GoesOnWhenRecordsAreDeletedWhileItStandsBeforeThem) {
+  auto a = Start("a");
+  ASSERT_TRUE(a->RunUntil([&] { return a->engine().Ready(); }));
+  for (const char* actor : {"3", "4", "5"}) Follow(actor, "1");
+  cluster_.DeleteRecordsBefore(kEvents, base::Offset{2});
+  ASSERT_TRUE(a->RunUntil([&] { return a->InboxTotal("1") == 1; }));
+  EXPECT_THAT(a->engine().metrics().Serialize(),
+              HasSubstr("herald_records_lost_total{topic=\"events\"} 2"));
+}
+
+TEST_F(EngineOnTwin, RestoresInFullFromAChangelogThatNoLongerStartsAtItsBeginning) {
+  auto a = Start("a");
+  Follow("2", "1");
+  Follow("3", "1");
+  ASSERT_TRUE(a->RunUntil([&] { return a->InboxTotal("1") == 2; }));
+  a.reset();
+  // Every row again, then the old half is gone.
+  a = Start("a");
+  Follow("4", "1");
+  ASSERT_TRUE(a->RunUntil([&] { return a->InboxTotal("1") == 3; }));
+  a.reset();
+  std::filesystem::remove_all(scratch_.path() / "a");
+  cluster_.DeleteRecordsBefore(kChangelog, base::Offset{1});
+  a = Start("a");
+  ASSERT_TRUE(a->RunUntil([&] { return a->engine().Ready(); }));
+  EXPECT_GE(a->InboxTotal("1"), 2);
+}
+
+TEST_F(EngineOnTwin, ThrowsAwayRowsThatAreAheadOfTheChangelog) {
+  auto a = Start("a");
+  Follow("2", "1");
+  ASSERT_TRUE(a->RunUntil([&] { return a->InboxTotal("1") == 1; }));
+  a.reset();
+  cluster_.RecreateTopic("app-inbox-changelog");
+  a = Start("a");
+  ASSERT_TRUE(a->RunUntil([&] { return a->engine().Ready(); }));
+  EXPECT_EQ(a->InboxTotal("1"), 0);
+}
+
+TEST_F(EngineOnTwin, SharesPartitionsBetweenItsThreads) {
+  auto a = Start("a", /*threads=*/2);
+  ASSERT_TRUE(
+      a->RunUntil([&] { return a->engine().Ready() && cluster_.Shares("app").size() == 2; }));
+  Follow("2", "1");
+  ASSERT_TRUE(a->RunUntil([&] { return a->InboxTotal("1") == 1; }));
+  EXPECT_THAT(cluster_.Shares("app").at("a-0"), SizeIs(2)) << "range gives the first member more";
+  EXPECT_THAT(cluster_.Shares("app").at("a-1"), IsEmpty());
+}
+
+TEST_F(EngineOnTwin, HandsOverWhenItIsStopped) {
+  auto a = Start("a");
+  Follow("2", "1");
+  ASSERT_TRUE(a->RunUntil([&] { return a->InboxTotal("1") == 1; }));
+  a->engine().Stop();
+  EXPECT_THAT(cluster_.Shares("app"), IsEmpty());
+  auto b = Start("b");
+  ASSERT_TRUE(b->RunUntil([&] { return b->engine().Ready(); }));
+  EXPECT_EQ(b->InboxTotal("1"), 1);
+  Follow("3", "1");
+  ASSERT_TRUE(b->RunUntil([&] { return b->InboxTotal("1") == 2; }));
+}
+
+TEST_F(EngineOnTwin, ReplaysNothingAfterItWasStopped) {
+  auto a = Start("a");
+  Follow("2", "1");
+  ASSERT_TRUE(a->RunUntil([&] { return a->InboxTotal("1") == 1; }));
+  a->engine().Stop();
+  a.reset();
+  const uint64_t read = cluster_.RecordsRead(kChangelog.topic);
+  a = Start("a");
+  ASSERT_TRUE(a->RunUntil([&] { return a->InboxTotal("1") == 1; }));
+  EXPECT_EQ(cluster_.RecordsRead(kChangelog.topic), read);
+}
+
+TEST_F(EngineOnTwin, ReplaysOneTransactionAfterACrashBetweenCommitAndRows) {
+  auto a = Start("a");
+  Follow("2", "1");
+  ASSERT_TRUE(a->RunUntil([&] { return a->InboxTotal("1") == 1; }));
+  Follow("3", "1");
+  const base::Offset end = cluster_.LogEnd(kChangelog);
+  a->clients().SetStepHook([&](std::string_view step) {
+    if (step == "producer.commit.after" && cluster_.LogEnd(kChangelog) > end) throw 1;
+  });
+  EXPECT_THROW(a->RunUntil([] { return false; }), int);
+  a.reset();
+  const uint64_t read = cluster_.RecordsRead(kChangelog.topic);
+  a = Start("a");
+  ASSERT_TRUE(a->RunUntil([&] { return a->engine().Ready(); }));
+  EXPECT_EQ(a->InboxTotal("1"), 2);
+  // The transaction's records lie between the old end and its marker.
+  const int64_t transaction = cluster_.LogEnd(kChangelog).value - end.value - 1;
+  EXPECT_EQ(static_cast<int64_t>(cluster_.RecordsRead(kChangelog.topic) - read), transaction);
+}
+
+}  // namespace
+}  // namespace stages
