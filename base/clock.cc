@@ -1,6 +1,7 @@
 #include "base/clock.h"
 
 #include <ctime>
+#include <thread>
 
 namespace base {
 
@@ -19,6 +20,8 @@ std::chrono::nanoseconds SystemClock::ProcessCpu() const {
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
   return std::chrono::seconds(spent.tv_sec) + std::chrono::nanoseconds(spent.tv_nsec);
 }
+
+void SystemClock::Pause(std::chrono::nanoseconds time) const { std::this_thread::sleep_for(time); }
 
 const SystemClock& SystemClock::Instance() {
   static const SystemClock clock;

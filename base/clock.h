@@ -29,6 +29,10 @@ class SystemClock : public Clock {
   std::chrono::nanoseconds Monotonic() const override;
   std::chrono::nanoseconds ProcessCpu() const override;
 
+  /// Waits, for the retry of a call into a library that gives no sign when it would succeed.
+  /// Whoever can be told waits on a condition instead.
+  void Pause(std::chrono::nanoseconds time) const;
+
   /// One for the whole process.
   static const SystemClock& Instance();
 };

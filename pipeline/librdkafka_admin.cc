@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <thread>
 #include <utility>
 
 #include "base/log.h"
@@ -21,9 +20,16 @@ constexpr milliseconds kTopicPollInterval{20};
 
 /// The settings of a topic that Herald looks at.
 constexpr std::array kTopicSettings = {
-    "cleanup.policy",          "max.message.bytes",         "retention.ms", "retention.bytes",
-    "delete.retention.ms",     "min.compaction.lag.ms",     "segment.ms",   "min.insync.replicas",
-    "message.timestamp.type",  "message.timestamp.after.max.ms",
+    "cleanup.policy",
+    "max.message.bytes",
+    "retention.ms",
+    "retention.bytes",
+    "delete.retention.ms",
+    "min.compaction.lag.ms",
+    "segment.ms",
+    "min.insync.replicas",
+    "message.timestamp.type",
+    "message.timestamp.after.max.ms",
     "message.timestamp.before.max.ms",
 };
 
@@ -42,8 +48,7 @@ base::Status TopicMissing(const std::string& topic) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Admin>> LibrdkafkaAdmin::New(
-    std::shared_ptr<rdkafka::Shared> shared) {
+base::Result<std::unique_ptr<Admin>> LibrdkafkaAdmin::New(std::shared_ptr<rdkafka::Shared> shared) {
   auto admin = std::unique_ptr<LibrdkafkaAdmin>(new LibrdkafkaAdmin(shared));
   rdkafka::Callbacks callbacks;
   callbacks.opaque = admin.get();
@@ -214,8 +219,7 @@ base::Result<LibrdkafkaAdmin::Topics> LibrdkafkaAdmin::DescribeByMetadata(
   return topics;
 }
 
-base::Status LibrdkafkaAdmin::CreateTopics(std::span<const NewTopic> topics,
-                                           milliseconds timeout) {
+base::Status LibrdkafkaAdmin::CreateTopics(std::span<const NewTopic> topics, milliseconds timeout) {
   if (topics.empty()) return base::Status::Ok();
   const Deadline deadline(timeout);
   if (EmbeddedBroker* broker = shared_->options.embedded_broker; broker != nullptr) {
@@ -257,12 +261,11 @@ base::Status LibrdkafkaAdmin::RequestTopics(std::span<const NewTopic> topics,
   if (!event.ok()) return event.status();
 
   size_t count = 0;
-  const rd_kafka_topic_result_t** results = rd_kafka_CreateTopics_result_topics(
-      rd_kafka_event_CreateTopics_result(event->get()), &count);
+  const rd_kafka_topic_result_t** results =
+      rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event->get()), &count);
   for (size_t i = 0; i < count; ++i) {
     const rd_kafka_resp_err_t error = rd_kafka_topic_result_error(results[i]);
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR ||
-        error == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR || error == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
       continue;
     }
     const char* detail = rd_kafka_topic_result_error_string(results[i]);
@@ -286,11 +289,10 @@ base::Status LibrdkafkaAdmin::WaitForTopics(std::span<const NewTopic> topics,
                                                ? DescribeByMetadata(names, deadline.remaining())
                                                : Describe(names, deadline.remaining());
     if (!described.ok()) return described.status();
-    const auto missing =
-        std::find_if(names.begin(), names.end(), [&](const std::string& name) {
-          const auto found = described->find(name);
-          return found == described->end() || found->second.partitions == 0;
-        });
+    const auto missing = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
+      const auto found = described->find(name);
+      return found == described->end() || found->second.partitions == 0;
+    });
     if (missing == names.end()) {
       partitions.clear();
       for (const auto& [name, topic] : *described) {
@@ -307,7 +309,7 @@ base::Status LibrdkafkaAdmin::WaitForTopics(std::span<const NewTopic> topics,
     } else if (deadline.passed()) {
       return TopicMissing(*missing);
     }
-    std::this_thread::sleep_for(kTopicPollInterval);
+    base::SystemClock::Instance().Pause(kTopicPollInterval);
   }
 }
 
@@ -318,9 +320,8 @@ base::Result<Positions> LibrdkafkaAdmin::ListOffsets(
   if (partitions.empty()) return offsets;
   const rdkafka::PartitionList list = rdkafka::NewPartitionList(partitions.size());
   for (const base::TopicPartition& partition : partitions) {
-    rdkafka::Add(list.get(), partition)->offset = spec == OffsetSpec::kEarliest
-                                                      ? RD_KAFKA_OFFSET_SPEC_EARLIEST
-                                                      : RD_KAFKA_OFFSET_SPEC_LATEST;
+    rdkafka::Add(list.get(), partition)->offset =
+        spec == OffsetSpec::kEarliest ? RD_KAFKA_OFFSET_SPEC_EARLIEST : RD_KAFKA_OFFSET_SPEC_LATEST;
   }
   const rdkafka::Queue queue(rd_kafka_queue_new(handle_.get()));
   const rdkafka::AdminOptions options =
@@ -339,8 +340,8 @@ base::Result<Positions> LibrdkafkaAdmin::ListOffsets(
   if (!event.ok()) return event.status();
 
   size_t count = 0;
-  const rd_kafka_ListOffsetsResultInfo_t** infos = rd_kafka_ListOffsets_result_infos(
-      rd_kafka_event_ListOffsets_result(event->get()), &count);
+  const rd_kafka_ListOffsetsResultInfo_t** infos =
+      rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(event->get()), &count);
   for (size_t i = 0; i < count; ++i) {
     const rd_kafka_topic_partition_t& element =
         *rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);

@@ -27,8 +27,7 @@ class LibrdkafkaAdmin : public Admin {
 
   using Topics = std::map<std::string, TopicDescription>;
   base::Result<Topics> Describe(std::span<const std::string> names, milliseconds timeout);
-  base::Result<Topics> DescribeByMetadata(std::span<const std::string> names,
-                                          milliseconds timeout);
+  base::Result<Topics> DescribeByMetadata(std::span<const std::string> names, milliseconds timeout);
   base::Status AddConfigs(Topics* topics, milliseconds timeout);
   base::Status RequestTopics(std::span<const NewTopic> topics, milliseconds timeout);
   base::Status WaitForTopics(std::span<const NewTopic> topics, milliseconds timeout);

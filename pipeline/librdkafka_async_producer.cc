@@ -15,6 +15,7 @@ constexpr size_t kFailuresMax = 10000;
 constexpr int kPollMs = 1000;
 constexpr int kMetadataTimeoutMs = 1000;
 constexpr int kFinishTimeoutMs = 1000;
+constexpr milliseconds kDescribeTimeout{1000};
 
 rdkafka::Settings AsyncProducerSettings(milliseconds delivery_timeout, int64_t batch_bytes) {
   return {
@@ -58,58 +59,92 @@ base::Status FailureOf(rd_kafka_resp_err_t error, const std::string& where) {
 
 base::Result<std::unique_ptr<AsyncProducer>> LibrdkafkaAsyncProducer::New(
     std::shared_ptr<rdkafka::Shared> shared) {
-  auto producer =
-      std::unique_ptr<LibrdkafkaAsyncProducer>(new LibrdkafkaAsyncProducer(shared));
-  rdkafka::Callbacks callbacks;
-  callbacks.opaque = producer.get();
-  callbacks.error = OnError;
-  callbacks.delivery = OnDelivery;
-  producer->batch_bytes_ = shared->batch_limit.bytes();
-  base::Result<rdkafka::Handle> handle = rdkafka::NewHandle(
-      *shared, RD_KAFKA_PRODUCER,
-      AsyncProducerSettings(shared->options.delivery_timeout, producer->batch_bytes_), callbacks);
-  if (!handle.ok()) return handle.status();
-  producer->handle_ = std::move(handle).value();
-  producer->Start();
+  auto producer = std::unique_ptr<LibrdkafkaAsyncProducer>(new LibrdkafkaAsyncProducer(shared));
+  RETURN_IF_ERROR(producer->Connect());
+  producer->thread_ =
+      std::jthread([self = producer.get()](const std::stop_token& stop) { self->Run(stop); });
   return std::unique_ptr<AsyncProducer>(std::move(producer));
 }
 
-void LibrdkafkaAsyncProducer::Start() {
-  queue_.reset(rd_kafka_queue_get_main(handle_.get()));
-  thread_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
+LibrdkafkaAsyncProducer::~LibrdkafkaAsyncProducer() {
+  if (!thread_.joinable()) return;
+  thread_.request_stop();
+  rd_kafka_queue_yield(connection()->queue.get());
+  thread_.join();
 }
 
-LibrdkafkaAsyncProducer::~LibrdkafkaAsyncProducer() {
-  if (handle_ == nullptr) return;
-  thread_.request_stop();
-  rd_kafka_queue_yield(queue_.get());
-  thread_.join();
-  topics_.clear();
-  queue_.reset();
+base::Status LibrdkafkaAsyncProducer::Connect() {
+  rdkafka::Callbacks callbacks;
+  callbacks.opaque = this;
+  callbacks.error = OnError;
+  callbacks.delivery = OnDelivery;
+  auto fresh = std::make_shared<Connection>();
+  fresh->batch_bytes = shared_->batch_limit.bytes();
+  base::Result<rdkafka::Handle> handle = rdkafka::NewHandle(
+      *shared_, RD_KAFKA_PRODUCER,
+      AsyncProducerSettings(shared_->options.delivery_timeout, fresh->batch_bytes), callbacks);
+  if (!handle.ok()) return handle.status();
+  fresh->handle = std::move(handle).value();
+  fresh->queue.reset(rd_kafka_queue_get_main(fresh->handle.get()));
+  const std::lock_guard lock(mutex_);
+  connection_ = std::move(fresh);
+  return base::Status::Ok();
+}
+
+/// `old` is the caller's only reference to the connection of now.
+void LibrdkafkaAsyncProducer::ConnectAnew(std::shared_ptr<Connection> old) {
+  if (base::Status status = Connect(); !status.ok()) {
+    base::LogWarn("cannot make a new producer", {{"why", status.message()}});
+    return;
+  }
+  // Senders that took it before queue their record in a moment, and no new one takes it.
+  while (old.use_count() > 1) rd_kafka_poll(old->handle.get(), 1);
+  rd_kafka_flush(old->handle.get(), kFinishTimeoutMs);
+  Drop(old.get());
+}
+
+/// Each record still in the queue gets its report, which says that it was purged.
+void LibrdkafkaAsyncProducer::Drop(Connection* connection) {
+  rd_kafka_purge(connection->handle.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+  rd_kafka_flush(connection->handle.get(), kFinishTimeoutMs);
+}
+
+std::shared_ptr<LibrdkafkaAsyncProducer::Connection> LibrdkafkaAsyncProducer::connection() {
+  const std::lock_guard lock(mutex_);
+  return connection_;
+}
+
+void LibrdkafkaAsyncProducer::FailForGoodForTesting() {
+  rd_kafka_test_fatal_error(connection()->handle.get(), RD_KAFKA_RESP_ERR__INCONSISTENT, "a test");
 }
 
 void LibrdkafkaAsyncProducer::Run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
-    rd_kafka_poll(handle_.get(), kPollMs);
-    WarmTopics();
+    std::shared_ptr<Connection> current = connection();
+    batch_bytes_ = current->batch_bytes;
+    rd_kafka_poll(current->handle.get(), kPollMs);
+    WarmTopics(current.get());
     ReportFailures();
+    const base::Status fatal = rdkafka::FatalStatus(current->handle.get());
+    if (!fatal.ok()) base::LogWarn("making a new producer", {{"why", fatal.message()}});
+    if (!fatal.ok() || shared_->batch_limit.bytes() < batch_bytes_) {
+      ConnectAnew(std::move(current));
+    }
   }
-  // Each record still in the queue gets its report, which says that it was purged.
-  rd_kafka_purge(handle_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-  rd_kafka_flush(handle_.get(), kFinishTimeoutMs);
+  Drop(connection().get());
   ReportFailures();
 }
 
 /// The first record of a topic would wait a second for its metadata; asking makes it milliseconds.
-void LibrdkafkaAsyncProducer::WarmTopics() {
+void LibrdkafkaAsyncProducer::WarmTopics(Connection* connection) {
   std::vector<rd_kafka_topic_t*> cold;
   {
     const std::lock_guard lock(mutex_);
-    cold.swap(cold_topics_);
+    cold.swap(connection->cold_topics);
   }
   for (rd_kafka_topic_t* topic : cold) {
     const rd_kafka_metadata_t* metadata = nullptr;
-    rd_kafka_metadata(handle_.get(), 0, topic, &metadata, kMetadataTimeoutMs);
+    rd_kafka_metadata(connection->handle.get(), 0, topic, &metadata, kMetadataTimeoutMs);
     if (metadata != nullptr) rd_kafka_metadata_destroy(metadata);
   }
 }
@@ -124,24 +159,19 @@ void LibrdkafkaAsyncProducer::ReportFailures() {
   for (Failure& failure : failures) Tell(failure.delivered, std::move(failure.status));
 }
 
-rd_kafka_topic_t* LibrdkafkaAsyncProducer::FindTopic(std::string_view name) {
-  bool cold = false;
-  rd_kafka_topic_t* topic = nullptr;
-  {
-    const std::lock_guard lock(mutex_);
-    auto found = topics_.find(name);
-    if (found == topics_.end()) {
-      const std::string key(name);
-      rd_kafka_topic_t* fresh = rd_kafka_topic_new(handle_.get(), key.c_str(), nullptr);
-      if (fresh == nullptr) return nullptr;
-      found = topics_.emplace(key, fresh).first;
-      cold_topics_.push_back(fresh);
-      cold = true;
-    }
-    topic = found->second.get();
+rd_kafka_topic_t* LibrdkafkaAsyncProducer::FindTopic(Connection* connection,
+                                                     std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  auto found = connection->topics.find(name);
+  if (found == connection->topics.end()) {
+    const std::string key(name);
+    rd_kafka_topic_t* fresh = rd_kafka_topic_new(connection->handle.get(), key.c_str(), nullptr);
+    if (fresh == nullptr) return nullptr;
+    found = connection->topics.emplace(key, fresh).first;
+    connection->cold_topics.push_back(fresh);
+    rd_kafka_queue_yield(connection->queue.get());
   }
-  if (cold) rd_kafka_queue_yield(queue_.get());
-  return topic;
+  return found->second.get();
 }
 
 void LibrdkafkaAsyncProducer::Produce(std::string_view topic, base::Partition partition,
@@ -151,7 +181,8 @@ void LibrdkafkaAsyncProducer::Produce(std::string_view topic, base::Partition pa
     const std::lock_guard lock(mutex_);
     ++waiting_;
   }
-  rd_kafka_topic_t* handle = FindTopic(topic);
+  const std::shared_ptr<Connection> current = connection();
+  rd_kafka_topic_t* handle = FindTopic(current.get(), topic);
   rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
   if (handle != nullptr) {
     auto waiting = std::make_unique<Delivered>(std::move(delivered));
@@ -174,7 +205,7 @@ void LibrdkafkaAsyncProducer::Fail(Delivered delivered, base::Status status) {
     failures_reported_.wait(lock, [this] { return failures_.size() < kFailuresMax; });
     failures_.push_back({std::move(delivered), std::move(status)});
   }
-  rd_kafka_queue_yield(queue_.get());
+  rd_kafka_queue_yield(connection()->queue.get());
 }
 
 void LibrdkafkaAsyncProducer::OnDelivery(rd_kafka_t*, const rd_kafka_message_t* message,
@@ -196,16 +227,23 @@ base::Result<base::Offset> LibrdkafkaAsyncProducer::OutcomeOf(const rd_kafka_mes
                                      std::string(rdkafka::kNoOffset));
   }
   if (message.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE &&
-      batch_bytes_ > shared_->batch_limit.bytes() &&
-      message.len + message.key_len <= static_cast<size_t>(shared_->batch_limit.bytes())) {
-    // The topic's limit was lowered after we started: others of its batch made it too large.
+      WouldFitAlone(partition.topic, static_cast<int64_t>(message.len + message.key_len))) {
     return base::Status::Unavailable("a batch for " + partition.ToString() + " was too large");
   }
   return FailureOf(message.err, partition.ToString());
 }
 
-void LibrdkafkaAsyncProducer::Tell(const Delivered& delivered,
-                                   base::Result<base::Offset> outcome) {
+/// All records of a batch fail that is too large for its topic; they may have been small. Asks for
+/// the topic's limit, which becomes that of batches, if that is not known to be too high already.
+bool LibrdkafkaAsyncProducer::WouldFitAlone(const std::string& topic, int64_t bytes) {
+  if (bytes <= shared_->batch_limit.bytes() && batch_bytes_ <= shared_->batch_limit.bytes()) {
+    const auto described = shared_->admin->DescribeTopics({&topic, 1}, kDescribeTimeout);
+    if (!described.ok()) return true;
+  }
+  return bytes <= shared_->batch_limit.bytes();
+}
+
+void LibrdkafkaAsyncProducer::Tell(const Delivered& delivered, base::Result<base::Offset> outcome) {
   delivered(std::move(outcome));
   const std::lock_guard lock(mutex_);
   if (--waiting_ == 0) waiting_changed_.notify_all();

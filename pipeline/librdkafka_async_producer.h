@@ -15,7 +15,10 @@
 namespace pipeline {
 
 /// An AsyncProducer over librdkafka, with one thread of its own that serves delivery reports.
-/// Destroyed with records in its queue, it tells their senders Unavailable first.
+///
+/// When librdkafka's producer has failed for good, or makes batches larger than a topic takes now,
+/// the thread tells the senders of what is queued Unavailable and makes a new one; so too when it
+/// is destroyed with records in its queue.
 class LibrdkafkaAsyncProducer : public AsyncProducer {
  public:
   static base::Result<std::unique_ptr<AsyncProducer>> New(std::shared_ptr<rdkafka::Shared> shared);
@@ -26,7 +29,20 @@ class LibrdkafkaAsyncProducer : public AsyncProducer {
                Delivered delivered) override;
   base::Status Flush(milliseconds timeout) override;
 
+  void FailForGoodForTesting();
+
  private:
+  /// One producer of librdkafka.
+  struct Connection {
+    rdkafka::Handle handle;
+    rdkafka::Queue queue;
+    /// More than this is never in one batch, but for a single record.
+    int64_t batch_bytes = 0;
+    std::map<std::string, rdkafka::Topic, std::less<>> topics;
+    /// Those of `topics` that nothing was asked about yet.
+    std::vector<rd_kafka_topic_t*> cold_topics;
+  };
+
   /// A record that could not be queued; its sender is told on our thread.
   struct Failure {
     Delivered delivered;
@@ -39,25 +55,26 @@ class LibrdkafkaAsyncProducer : public AsyncProducer {
   static void OnDelivery(rd_kafka_t* handle, const rd_kafka_message_t* message, void* opaque);
   static void OnError(rd_kafka_t* handle, int error, const char* reason, void* opaque);
 
-  void Start();
+  base::Status Connect();
+  void ConnectAnew(std::shared_ptr<Connection> old);
+  void Drop(Connection* connection);
   void Run(const std::stop_token& stop);
   void ReportFailures();
-  void WarmTopics();
-  rd_kafka_topic_t* FindTopic(std::string_view name);
+  void WarmTopics(Connection* connection);
+  std::shared_ptr<Connection> connection();
+  rd_kafka_topic_t* FindTopic(Connection* connection, std::string_view name);
   void Fail(Delivered delivered, base::Status status);
   base::Result<base::Offset> OutcomeOf(const rd_kafka_message_t& message);
+  bool WouldFitAlone(const std::string& topic, int64_t bytes);
   void Tell(const Delivered& delivered, base::Result<base::Offset> outcome);
 
   std::shared_ptr<rdkafka::Shared> shared_;
-  rdkafka::Handle handle_;
-  rdkafka::Queue queue_;
-  /// More than this is never in one batch, but for a single record.
+  /// That of the connection whose reports come now. Our thread's own.
   int64_t batch_bytes_ = 0;
 
   std::mutex mutex_;
-  // Under mutex_:
-  std::map<std::string, rdkafka::Topic, std::less<>> topics_;
-  std::vector<rd_kafka_topic_t*> cold_topics_;
+  // Under mutex_, and so are the topics in it:
+  std::shared_ptr<Connection> connection_;
   std::vector<Failure> failures_;
   std::condition_variable failures_reported_;
   /// Records whose senders have not been told yet.

@@ -30,8 +30,7 @@ class LibrdkafkaBatch : public RecordBatch {
         if (known == topic_names->end()) known = topic_names->emplace(fresh).first;
         name = *known;
       }
-      records_.push_back({{name, base::Partition{message->partition},
-                           base::Offset{message->offset},
+      records_.push_back({{name, base::Partition{message->partition}, base::Offset{message->offset},
                            rd_kafka_message_timestamp(message, nullptr)},
                           View(message->key, message->key_len),
                           View(message->payload, message->len)});
@@ -60,8 +59,8 @@ class LibrdkafkaBatch : public RecordBatch {
     const char* name = nullptr;
     const void* value = nullptr;
     size_t size = 0;
-    for (size_t i = 0; rd_kafka_header_get_all(list, i, &name, &value, &size) ==
-                       RD_KAFKA_RESP_ERR_NO_ERROR;
+    for (size_t i = 0;
+         rd_kafka_header_get_all(list, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
          ++i) {
       const std::optional<std::string_view> view = View(value, size);
       headers.emplace_back(name, view ? std::optional<std::string>(*view) : std::nullopt);

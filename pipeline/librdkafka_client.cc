@@ -46,8 +46,7 @@ class LibrdkafkaClients : public KafkaClients {
 
 }  // namespace
 
-base::Result<std::unique_ptr<KafkaClients>> NewLibrdkafkaClients(
-    const LibrdkafkaOptions& options) {
+base::Result<std::unique_ptr<KafkaClients>> NewLibrdkafkaClients(const LibrdkafkaOptions& options) {
   auto shared = std::make_shared<rdkafka::Shared>();
   shared->options = options;
   RETURN_IF_ERROR(rdkafka::SplitProperties(shared.get()));

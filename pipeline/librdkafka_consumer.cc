@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <thread>
 #include <utility>
 
 #include "base/check.h"
@@ -202,7 +201,7 @@ base::Status LibrdkafkaConsumer::SeekAll(const Positions& positions,
       rdkafka::Add(again.get(), partition)->offset = element.offset;
     }
     list = std::move(again);
-    if (list->cnt > 0) std::this_thread::sleep_for(kSeekRetry);
+    if (list->cnt > 0) base::SystemClock::Instance().Pause(kSeekRetry);
   }
   return base::Status::Ok();
 }
@@ -236,18 +235,17 @@ std::vector<rd_kafka_message_t*> LibrdkafkaConsumer::TakeMessages(size_t records
     const std::lock_guard lock(wakeup_.mutex);
     wakeup_.set = false;
   }
-  std::vector<rd_kafka_message_t*> messages(
-      std::clamp<size_t>(records_max, 1, kBatchRecordsMax));
+  std::vector<rd_kafka_message_t*> messages(std::clamp<size_t>(records_max, 1, kBatchRecordsMax));
   rebalanced_ = false;
   const ssize_t count =
       rd_kafka_consume_batch_queue(queue_.get(), 0, messages.data(), messages.size());
   messages.resize(count > 0 ? static_cast<size_t>(count) : 0);
   if (rebalanced_ && !messages.empty()) DropAfterRebalance(&messages);
   const bool any_error = std::any_of(
-      messages.begin(), messages.end(), [](const rd_kafka_message_t* message) {
-        return message->err != RD_KAFKA_RESP_ERR_NO_ERROR;
-      });
-  if (any_error) [[unlikely]] DropAfterErrors(&messages);
+      messages.begin(), messages.end(),
+      [](const rd_kafka_message_t* message) { return message->err != RD_KAFKA_RESP_ERR_NO_ERROR; });
+  if (any_error) [[unlikely]]
+    DropAfterErrors(&messages);
   return messages;
 }
 

@@ -39,8 +39,8 @@ class LibrdkafkaGroupMetadata : public GroupMetadata {
 class LibrdkafkaConsumer : public Consumer {
  public:
   /// `group` null: reads by Assign() alone.
-  static base::Result<std::unique_ptr<Consumer>> New(
-      std::shared_ptr<rdkafka::Shared> shared, const KafkaClients::GroupOptions* group);
+  static base::Result<std::unique_ptr<Consumer>> New(std::shared_ptr<rdkafka::Shared> shared,
+                                                     const KafkaClients::GroupOptions* group);
   ~LibrdkafkaConsumer() override;
 
   base::Status Subscribe(const std::vector<std::string>& topics,

@@ -83,8 +83,8 @@ base::Status LibrdkafkaConsumer::FatalStatus() const {
   const rd_kafka_resp_err_t error =
       rd_kafka_fatal_error(handle_.get(), reason.data(), reason.size());
   if (error == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
-    return base::Status::Fatal("another live process has the group instance id \"" +
-                               instance_id_ + "\"");
+    return base::Status::Fatal("another live process has the group instance id \"" + instance_id_ +
+                               "\"");
   }
   return rdkafka::FatalStatusOf(error, reason.data());
 }
@@ -95,8 +95,8 @@ base::Result<Positions> LibrdkafkaConsumer::Committed(
   if (partitions.empty()) return committed;
   PartitionList list = rdkafka::NewPartitionList(partitions.size());
   for (const base::TopicPartition& partition : partitions) rdkafka::Add(list.get(), partition);
-  const rd_kafka_resp_err_t error = rd_kafka_committed(
-      handle_.get(), list.get(), Deadline(timeout).remaining_ms());
+  const rd_kafka_resp_err_t error =
+      rd_kafka_committed(handle_.get(), list.get(), Deadline(timeout).remaining_ms());
   if (error == RD_KAFKA_RESP_ERR__FATAL) return FatalStatus();
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return rdkafka::RequestStatus(error, "asking for committed positions");
@@ -105,8 +105,8 @@ base::Result<Positions> LibrdkafkaConsumer::Committed(
     const rd_kafka_topic_partition_t& element = list->elems[i];
     const base::TopicPartition partition = rdkafka::ToTopicPartition(element);
     if (element.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return rdkafka::RequestStatus(
-          element.err, "asking for the committed position of " + partition.ToString());
+      return rdkafka::RequestStatus(element.err,
+                                    "asking for the committed position of " + partition.ToString());
     }
     if (element.offset >= 0) committed.emplace(partition, base::Offset{element.offset});
   }

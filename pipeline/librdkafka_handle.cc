@@ -18,12 +18,24 @@ constexpr size_t kReasonBytesMax = 512;
 
 /// Herald's guarantees stand on these, so they are not for others to set.
 constexpr std::array kReserved = {
-    "bootstrap.servers",     "metadata.broker.list",     "group.id",
-    "group.instance.id",     "group.protocol",           "partition.assignment.strategy",
-    "enable.auto.commit",    "enable.auto.offset.store", "isolation.level",
-    "auto.offset.reset",     "enable.partition.eof",     "transactional.id",
-    "enable.idempotence",    "acks",                     "request.required.acks",
-    "session.timeout.ms",    "transaction.timeout.ms",   "test.mock.num.brokers",
+    "bootstrap.servers",
+    "metadata.broker.list",
+    "group.id",
+    "group.instance.id",
+    "group.protocol",
+    "partition.assignment.strategy",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "isolation.level",
+    "auto.offset.reset",
+    "enable.partition.eof",
+    "transactional.id",
+    "enable.idempotence",
+    "acks",
+    "request.required.acks",
+    "session.timeout.ms",
+    "transaction.timeout.ms",
+    "test.mock.num.brokers",
 };
 
 base::LogLevel LevelOf(int syslog_level, std::string_view facility) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/clock.h"
 #include "base/status.h"
 #include "pipeline/librdkafka_client.h"
 
@@ -112,7 +113,8 @@ base::Result<Handle> NewHandle(const Shared& shared, rd_kafka_type_t type, const
 /// as written when a later one of its partition was, even if the broker refused it outright (it was
 /// not the leader yet). A broker that knows nothing of the producer yet lets the later one pass, so
 /// the record is missing, in transactions too.
-inline constexpr std::string_view kNoOffset = "acknowledged without an offset, so it may be missing";
+inline constexpr std::string_view kNoOffset =
+    "acknowledged without an offset, so it may be missing";
 
 /// "Broker: Not coordinator (NOT_COORDINATOR)"
 std::string ErrorText(rd_kafka_resp_err_t error);
@@ -140,18 +142,18 @@ base::TopicPartition ToTopicPartition(const rd_kafka_topic_partition_t& element)
 /// A point in time until which one call may take.
 class Deadline {
  public:
-  explicit Deadline(milliseconds timeout)
-      : end_(std::chrono::steady_clock::now() + timeout) {}
+  explicit Deadline(milliseconds timeout) : end_(Now() + timeout) {}
   milliseconds remaining() const {
-    const auto left = std::chrono::ceil<milliseconds>(end_ - std::chrono::steady_clock::now());
+    const auto left = std::chrono::ceil<milliseconds>(end_ - Now());
     return left.count() > 0 ? left : milliseconds(0);
   }
   int remaining_ms() const;
-  bool passed() const { return std::chrono::steady_clock::now() >= end_; }
-  std::chrono::steady_clock::time_point end() const { return end_; }
+  bool passed() const { return Now() >= end_; }
 
  private:
-  std::chrono::steady_clock::time_point end_;
+  static std::chrono::nanoseconds Now() { return base::SystemClock::Instance().Monotonic(); }
+
+  std::chrono::nanoseconds end_;
 };
 
 }  // namespace pipeline::rdkafka

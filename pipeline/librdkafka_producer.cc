@@ -104,8 +104,8 @@ bool IsOutcomeUnknown(rd_kafka_resp_err_t error) {
 
 base::Result<std::unique_ptr<Producer>> LibrdkafkaProducer::New(
     std::shared_ptr<rdkafka::Shared> shared, const std::string& transactional_id) {
-  auto producer = std::unique_ptr<LibrdkafkaProducer>(
-      new LibrdkafkaProducer(shared, transactional_id));
+  auto producer =
+      std::unique_ptr<LibrdkafkaProducer>(new LibrdkafkaProducer(shared, transactional_id));
   rdkafka::Callbacks callbacks;
   callbacks.opaque = producer.get();
   callbacks.error = OnError;
@@ -180,7 +180,8 @@ base::Status LibrdkafkaProducer::Produce(const OutgoingRecord& record) {
       error = Enqueue(**topic, record);
     }
   }
-  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) [[likely]] return base::Status::Ok();
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) [[likely]]
+    return base::Status::Ok();
   return EnqueueFailed(error, record);
 }
 
@@ -275,8 +276,7 @@ void LibrdkafkaProducer::HandleFailure(const rd_kafka_message_t& message) {
   if (IsRefusedForGood(message.err)) {
     refused_.push_back(std::move(record));
   } else if (IsTooLarge(message.err)) {
-    too_large_.push_back(
-        {std::move(record), static_cast<int64_t>(message.len + message.key_len)});
+    too_large_.push_back({std::move(record), static_cast<int64_t>(message.len + message.key_len)});
   }
 }
 
@@ -378,17 +378,15 @@ std::optional<base::Offset> LibrdkafkaProducer::LastDelivered(
   return std::nullopt;
 }
 
-std::vector<RefusedRecord> LibrdkafkaProducer::TakeRefused() {
-  return std::exchange(refused_, {});
-}
+std::vector<RefusedRecord> LibrdkafkaProducer::TakeRefused() { return std::exchange(refused_, {}); }
 
 /// What an error of a transactional call that is not CommitTransaction() asks for.
 base::Status LibrdkafkaProducer::TransactionStatus(const rd_kafka_error_t* error,
                                                    std::string_view what) {
   const rd_kafka_resp_err_t code = rd_kafka_error_code(error);
   const std::string text = std::string(what) + " (" + transactional_id_ +
-                           "): " + rd_kafka_error_string(error) + " (" +
-                           rd_kafka_err2name(code) + ")";
+                           "): " + rd_kafka_error_string(error) + " (" + rd_kafka_err2name(code) +
+                           ")";
   if (rd_kafka_error_is_fatal(error) != 0) {
     if (rdkafka::IsRefusal(code)) return base::Status::Fatal(text);
     return base::Status::Lost(text);
@@ -404,8 +402,7 @@ base::Status LibrdkafkaProducer::TransactionStatus(const rd_kafka_error_t* error
 base::Status LibrdkafkaProducer::InitTransactions(milliseconds timeout) {
   const Deadline deadline(timeout);
   while (true) {
-    const rdkafka::Error error(
-        rd_kafka_init_transactions(handle_.get(), deadline.remaining_ms()));
+    const rdkafka::Error error(rd_kafka_init_transactions(handle_.get(), deadline.remaining_ms()));
     if (error == nullptr) {
       shared_->outage.Reached();
       return base::Status::Ok();
@@ -450,8 +447,7 @@ base::Status LibrdkafkaProducer::CommitTransaction(milliseconds timeout) {
     return SortOutTooLarge(delivered.WithContext("commit_transaction"));
   }
   while (true) {
-    const rdkafka::Error error(
-        rd_kafka_commit_transaction(handle_.get(), deadline.remaining_ms()));
+    const rdkafka::Error error(rd_kafka_commit_transaction(handle_.get(), deadline.remaining_ms()));
     if (error == nullptr) {
       shared_->outage.Reached();
       return base::Status::Ok();
