@@ -79,4 +79,13 @@ base::Status EmbeddedBroker::CreateTopic(const std::string& name, int32_t partit
                                        "\": " + rd_kafka_err2str(error));
 }
 
+void EmbeddedBroker::RefuseNextProduceForTesting() {
+  constexpr int16_t kProduceRequest = 0;
+  constexpr int kRoundTripMs = 200;
+  constexpr int32_t kBroker = 1;
+  rd_kafka_mock_broker_set_rtt(impl_->cluster, kBroker, kRoundTripMs);
+  rd_kafka_mock_push_request_errors(impl_->cluster, kProduceRequest, 1,
+                                    RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
+}
+
 }  // namespace pipeline

@@ -34,6 +34,10 @@ class EmbeddedBroker {
   /// A topic that exists already is not an error; its partition count stays.
   base::Status CreateTopic(const std::string& name, int32_t partitions);
 
+  /// Answers the next produce request that it is not the leader, and all requests so late that a
+  /// second one is on its way by then.
+  void RefuseNextProduceForTesting();
+
  private:
   struct Impl;
   explicit EmbeddedBroker(std::unique_ptr<Impl> impl);

@@ -115,11 +115,11 @@ TEST_F(BrokerGoneTest, CallsComeBackInTimeAsUnavailable) {
   const std::string topic = "events";
   EXPECT_EQ(admin.DescribeTopics({&topic, 1}, kShort).status().code(),
             base::StatusCode::kUnavailable);
-  EXPECT_EQ(admin.ListOffsets({&partition, 1}, OffsetSpec::kLatest, Isolation::kReadCommitted,
-                              kShort)
-                .status()
-                .code(),
-            base::StatusCode::kUnavailable);
+  EXPECT_EQ(
+      admin.ListOffsets({&partition, 1}, OffsetSpec::kLatest, Isolation::kReadCommitted, kShort)
+          .status()
+          .code(),
+      base::StatusCode::kUnavailable);
   EXPECT_LT(steady_clock::now() - start, 4 * kShort + kTooLong);
   const auto destroying = steady_clock::now();
   producer->reset();

@@ -33,7 +33,8 @@ TEST_F(LibrdkafkaConsumerTest, ReadsCommittedRecordsAndItsPositionPassesMarkersA
 
   // 0 a, 1 b, 2 marker: nothing but the marker lies between the last record and the end.
   std::vector<SeenRecord> seen;
-  PollUntil(reader.get(), [&] { return reader->Position(partition) == Offset{3}; }, &seen);
+  PollUntil(
+      reader.get(), [&] { return reader->Position(partition) == Offset{3}; }, &seen);
   EXPECT_THAT(Values(seen), ElementsAre("a", "b"));
   EXPECT_EQ(EndOf(partition), Offset{3});
 
@@ -58,7 +59,8 @@ TEST_F(LibrdkafkaConsumerTest, ReadsCommittedRecordsAndItsPositionPassesMarkersA
   ASSERT_OK(producer->BeginTransaction());
   produce("c");
   ASSERT_OK(producer->CommitTransaction(kPatience));
-  PollUntil(reader.get(), [&] { return reader->Position(partition) == Offset{8}; }, &seen);
+  PollUntil(
+      reader.get(), [&] { return reader->Position(partition) == Offset{8}; }, &seen);
   EXPECT_EQ(seen, (std::vector<SeenRecord>{{0, 6, "c"}}));
 }
 
@@ -70,12 +72,14 @@ TEST_F(LibrdkafkaConsumerTest, ForgetsItsPositionAtASeekAndDropsWhatItHadFetched
   const AssignedPartition assigned{partition, Offset{2}, false};
   ASSERT_OK(reader->Assign({&assigned, 1}));
   std::vector<SeenRecord> seen;
-  PollUntil(reader.get(), [&] { return !seen.empty(); }, &seen);
+  PollUntil(
+      reader.get(), [&] { return !seen.empty(); }, &seen);
   EXPECT_EQ(seen.front(), (SeenRecord{0, 2, "c"}));
   ASSERT_OK(reader->Seek({{partition, Offset{1}}}));
   EXPECT_EQ(reader->Position(partition), std::nullopt);
   seen.clear();
-  PollUntil(reader.get(), [&] { return reader->Position(partition) == Offset{5}; }, &seen);
+  PollUntil(
+      reader.get(), [&] { return reader->Position(partition) == Offset{5}; }, &seen);
   EXPECT_THAT(Values(seen), ElementsAre("b", "c", "d"));
 }
 
@@ -89,7 +93,8 @@ TEST_F(LibrdkafkaConsumerTest, LetsNothingOutOfAPartitionThatIsAssignedPaused) {
   const std::vector<AssignedPartition> assigned = {{held, Offset{1}, true}, {open, {}, false}};
   ASSERT_OK(reader->Assign(assigned));
   std::vector<SeenRecord> seen;
-  PollUntil(reader.get(), [&] { return reader->Position(open) == Offset{2}; }, &seen);
+  PollUntil(
+      reader.get(), [&] { return reader->Position(open) == Offset{2}; }, &seen);
   auto batch = reader->Poll(milliseconds(200), 1000);
   ASSERT_TRUE(batch.ok());
   EXPECT_EQ((*batch)->size(), 0U);
@@ -98,7 +103,8 @@ TEST_F(LibrdkafkaConsumerTest, LetsNothingOutOfAPartitionThatIsAssignedPaused) {
 
   ASSERT_OK(reader->Resume({&held, 1}));
   seen.clear();
-  PollUntil(reader.get(), [&] { return reader->Position(held) == Offset{4}; }, &seen);
+  PollUntil(
+      reader.get(), [&] { return reader->Position(held) == Offset{4}; }, &seen);
   EXPECT_THAT(Values(seen), ElementsAre("b", "c"));
   ASSERT_OK(reader->Pause({&held, 1}));
   Commit(topic, {"later"}, 0);
@@ -107,7 +113,8 @@ TEST_F(LibrdkafkaConsumerTest, LetsNothingOutOfAPartitionThatIsAssignedPaused) {
   EXPECT_EQ((*batch)->size(), 0U);
   ASSERT_OK(reader->Resume({&held, 1}));
   seen.clear();
-  PollUntil(reader.get(), [&] { return !seen.empty(); }, &seen);
+  PollUntil(
+      reader.get(), [&] { return !seen.empty(); }, &seen);
   EXPECT_THAT(Values(seen), ElementsAre("later"));
 }
 
@@ -166,9 +173,7 @@ TEST_F(LibrdkafkaConsumerTest, TellsAPositionThatIsGoneAndGoesOnAfterASeekWithou
   Commit(topic, {"z"}, 1);
   PollUntil(
       reader.get(),
-      [&] {
-        return reader->Position(gone) == Offset{3} && reader->Position(other) == Offset{5};
-      },
+      [&] { return reader->Position(gone) == Offset{3} && reader->Position(other) == Offset{5}; },
       &seen);
   EXPECT_THAT(Values(seen), testing::UnorderedElementsAre("x", "y", "a", "b", "z"));
   EXPECT_TRUE(reader->TakeOutOfRange().empty());
@@ -183,7 +188,8 @@ TEST_F(LibrdkafkaConsumerTest, PassesARecordOfTwoMegabytes) {
   const AssignedPartition assigned{partition, std::nullopt, false};
   ASSERT_OK(reader->Assign({&assigned, 1}));
   std::vector<SeenRecord> seen;
-  PollUntil(reader.get(), [&] { return seen.size() >= 3; }, &seen);
+  PollUntil(
+      reader.get(), [&] { return seen.size() >= 3; }, &seen);
   ASSERT_EQ(seen.size(), 3U);
   EXPECT_TRUE(seen[1].value == big) << seen[1].value.size() << " bytes";
   EXPECT_EQ(seen[2].value, "after");

@@ -138,8 +138,8 @@ TEST_F(EmbeddedBrokerTest, MakesAndDescribesTopicsAndTellsTheirEnds) {
   ASSERT_TRUE((*producer)->Flush(kPatience).ok());
   const std::vector<TopicPartition> partitions = {{"notifications", Partition{0}},
                                                   {"notifications", Partition{2}}};
-  auto ends = admin.ListOffsets(partitions, OffsetSpec::kLatest, Isolation::kReadUncommitted,
-                                kPatience);
+  auto ends =
+      admin.ListOffsets(partitions, OffsetSpec::kLatest, Isolation::kReadUncommitted, kPatience);
   ASSERT_TRUE(ends.ok()) << ends.status().ToString();
   EXPECT_EQ(ends->at(partitions[0]), Offset{0});
   EXPECT_EQ(ends->at(partitions[1]), Offset{1});
@@ -160,6 +160,28 @@ TEST_F(EmbeddedBrokerTest, TellsAnHttpThreadTheOffsetOfItsRecord) {
   ASSERT_TRUE(offset.ok()) << offset.status().ToString();
   EXPECT_EQ(*offset, Offset{0});
   EXPECT_TRUE((*producer)->Flush(kPatience).ok());
+}
+
+TEST_F(EmbeddedBrokerTest, DoesNotCallARecordWrittenWhoseBatchWasRefusedWhileALaterOneWasTaken) {
+  auto made = clients_->NewProducer();
+  ASSERT_TRUE(made.ok());
+  Producer& producer = **made;
+  // Another partition first, so that what follows does not wait for metadata.
+  ASSERT_TRUE(producer.Produce({"events", Partition{0}, "k", "warm", nullptr, 0}).ok());
+  ASSERT_TRUE(producer.Flush(kPatience).ok());
+  broker_->RefuseNextProduceForTesting();
+  // Two batches on their way: no two of these fit into one.
+  const std::string large(900'000, 'l');
+  ASSERT_TRUE(producer.Produce({"events", Partition{1}, "k", large, nullptr, 0}).ok());
+  ASSERT_TRUE(producer.Produce({"events", Partition{1}, "k", large, nullptr, 0}).ok());
+  const base::Status flushed = producer.Flush(kPatience);
+  const TopicPartition partition{"events", Partition{1}};
+  auto ends = clients_->admin().ListOffsets({&partition, 1}, OffsetSpec::kLatest,
+                                            Isolation::kReadUncommitted, kPatience);
+  ASSERT_TRUE(ends.ok()) << ends.status().ToString();
+  ASSERT_EQ(ends->at(partition), Offset{1}) << "the broker was to take the second batch alone";
+  EXPECT_EQ(flushed.code(), base::StatusCode::kUnavailable) << flushed.ToString();
+  EXPECT_THAT(flushed.message(), testing::HasSubstr("without an offset"));
 }
 
 TEST(EmbeddedBroker, RefusesATopicWithoutPartitions) {

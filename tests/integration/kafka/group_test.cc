@@ -166,8 +166,7 @@ TEST_F(LibrdkafkaGroupTest, AMemberOfAnOldGenerationCannotSendItsPositions) {
 /// One stream thread in small: copies what it reads, in transactions, and commits when revoked.
 class Copier {
  public:
-  Copier(std::unique_ptr<Consumer> consumer, std::unique_ptr<Producer> producer,
-         std::string target)
+  Copier(std::unique_ptr<Consumer> consumer, std::unique_ptr<Producer> producer, std::string target)
       : consumer_(std::move(consumer)),
         producer_(std::move(producer)),
         target_(std::move(target)),

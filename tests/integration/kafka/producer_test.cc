@@ -1,5 +1,3 @@
-#include <future>
-
 #include "tests/integration/kafka/real_kafka.h"
 
 namespace pipeline {
@@ -23,8 +21,8 @@ class LibrdkafkaProducerTest : public RealKafkaTest {
     std::vector<SeenRecord> seen;
     // The marker of the last transaction may be written after its commit was answered.
     PollUntil(
-        reader.get(),
-        [&] { return reader->Position(partition).value_or(Offset{0}) >= end; }, &seen);
+        reader.get(), [&] { return reader->Position(partition).value_or(Offset{0}) >= end; },
+        &seen);
     std::vector<std::string> values;
     for (const SeenRecord& record : seen) values.push_back(record.value);
     return values;
@@ -158,20 +156,6 @@ TEST_F(LibrdkafkaProducerTest, ATopicThatDoesNotExistIsUnavailableUntilItDoes) {
   ASSERT_OK(producer->Produce(To(topic, "a")));
   ASSERT_OK(producer->CommitTransaction(kPatience));
   EXPECT_THAT(ReadAll(topic), ElementsAre("a"));
-}
-
-TEST_F(LibrdkafkaProducerTest, TellsASenderOfARecordThatIsTooLargeForItsTopic) {
-  const std::string topic = MakeTopic(1, {{"max.message.bytes", "2000"}});
-  auto producer = clients_->NewAsyncProducer();
-  ASSERT_TRUE(producer.ok());
-  std::promise<base::Result<Offset>> told;
-  (*producer)->Produce(topic, Partition{0}, std::nullopt, std::string(3000, 'x'),
-                       [&](base::Result<Offset> result) { told.set_value(std::move(result)); });
-  auto future = told.get_future();
-  ASSERT_EQ(future.wait_for(kPatience), std::future_status::ready);
-  const base::Result<Offset> result = future.get();
-  ASSERT_FALSE(result.ok());
-  EXPECT_EQ(result.status().code(), base::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

@@ -24,14 +24,14 @@ using base::TopicPartition;
 /// Long enough for any one step on a busy machine; tests that pass do not wait for it.
 inline constexpr milliseconds kPatience{20000};
 
-#define ASSERT_OK(expression)                            \
-  do {                                                   \
-    const base::Status assert_ok_ = (expression);        \
+#define ASSERT_OK(expression)                              \
+  do {                                                     \
+    const base::Status assert_ok_ = (expression);          \
     ASSERT_TRUE(assert_ok_.ok()) << assert_ok_.ToString(); \
   } while (false)
-#define EXPECT_OK(expression)                            \
-  do {                                                   \
-    const base::Status expect_ok_ = (expression);        \
+#define EXPECT_OK(expression)                              \
+  do {                                                     \
+    const base::Status expect_ok_ = (expression);          \
     EXPECT_TRUE(expect_ok_.ok()) << expect_ok_.ToString(); \
   } while (false)
 
@@ -72,9 +72,11 @@ class RealKafkaTest : public testing::Test {
   void SetUp() override;
 
   /// Clients with `properties` beside the defaults.
-  std::unique_ptr<KafkaClients> NewClients(const std::map<std::string, std::string>& properties = {});
+  std::unique_ptr<KafkaClients> NewClients(
+      const std::map<std::string, std::string>& properties = {});
 
-  std::string MakeTopic(int32_t partitions = 1, const std::map<std::string, std::string>& config = {});
+  std::string MakeTopic(int32_t partitions = 1,
+                        const std::map<std::string, std::string>& config = {});
 
   /// Ready to begin its first transaction.
   std::unique_ptr<Producer> NewTransactional(const std::string& id);
