@@ -111,11 +111,11 @@ def largest_transactions(brokers, prefix):
     for topic in topics.topic_partitions(brokers):
         if not (topic.startswith(prefix) and topic.endswith("-changelog")):
             continue
-        last, run = None, 0
+        runs = {}  # partition: (last offset, length); the partitions come interleaved
         for record in topics.read_topic(brokers, topic):
-            place = (record.partition, record.offset)
-            run = run + 1 if last and place == (last[0], last[1] + 1) else 1
-            last = place
+            last, run = runs.get(record.partition, (None, 0))
+            run = run + 1 if last is not None and record.offset == last + 1 else 1
+            runs[record.partition] = (record.offset, run)
             largest[record.partition] = max(largest.get(record.partition, 0), run)
     return largest
 
