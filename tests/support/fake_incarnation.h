@@ -28,6 +28,7 @@ struct Incarnation {
   auto Call(const std::string& name, Body&& body) -> decltype(body(base::Status::Ok())) {
     if (dead) return base::Status::Lost("this process has crashed");
     Step(name + ".before");
+    if (dead) return base::Status::Lost("this process has crashed");
     {
       const std::lock_guard lock(broker.mutex);
       broker.Tick();

@@ -225,6 +225,8 @@ void FakeClients::SetStepHook(StepHook hook) {
   incarnation_->hook = std::move(hook);
 }
 
+void FakeClients::Kill() { incarnation_->dead = true; }
+
 void FakeClients::FailNext(const std::string& call, const base::Status& status, int count) {
   const std::lock_guard lock(incarnation_->mutex);
   for (int i = 0; i < count; ++i) incarnation_->failures[call].push_back(status);

@@ -35,7 +35,8 @@ class FakeCluster {
     uint64_t seed = 1;
     /// Gives broker timestamps. Borrowed; null: a clock of the twin's own that stands still.
     const base::Clock* clock = nullptr;
-    /// Moved by a Poll() that finds nothing, by its time-out. Borrowed; null: time stands still.
+    /// Moved by a Poll() that finds nothing, by its time-out. Borrowed; null: time stands still,
+    /// and such a Poll() gives way to other threads.
     base::ManualClock* poll_clock = nullptr;
   };
 
@@ -143,6 +144,11 @@ class FakeClients : public pipeline::KafkaClients {
   /// its clients are asked from then on, destructors included, does nothing and returns Lost.
   using StepHook = std::function<void(std::string_view step)>;
   void SetStepHook(StepHook hook);
+
+  /// As kill -9 for a process whose threads run on: from now on nothing of it reaches the cluster
+  /// and every call returns Lost. Also from within the hook: the call that it sees is cut short
+  /// there.
+  void Kill();
 
   /// The next `count` calls of this name fail with `status`. A producer's Unavailable makes its
   /// transaction abortable, Lost finishes it; an abort or flush that fails so has still sent some.

@@ -386,6 +386,21 @@ TEST(FakeKafka, IsDeadAfterItsHookThrows) {
   EXPECT_THAT(cluster.CommittedRecords("t"), IsEmpty());
 }
 
+TEST(FakeKafka, CutsACallShortWhereItIsKilled) {
+  FakeCluster cluster;
+  cluster.CreateTopic("t", 1);
+  FakeClients clients(cluster);
+  auto producer = ProducerOf(clients, "tx");
+  ASSERT_TRUE(producer->BeginTransaction().ok());
+  Send(*producer, "t", 0, "a");
+  clients.SetStepHook([&](std::string_view step) {
+    if (step == "producer.commit.flushed") clients.Kill();
+  });
+  EXPECT_EQ(producer->CommitTransaction(kWait).code(), base::StatusCode::kLost);
+  EXPECT_EQ(producer->AbortTransaction(kWait).code(), base::StatusCode::kLost);
+  EXPECT_THAT(cluster.OpenTransactions(), ElementsAre("tx"));
+}
+
 TEST(FakeKafka, TakesRecordsOfSeveralThreadsWhileAnotherReads) {
   FakeCluster cluster;
   cluster.CreateTopic("t", 1);

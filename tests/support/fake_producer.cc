@@ -127,6 +127,7 @@ class FakeProducer : public pipeline::Producer {
         RETURN_IF_ERROR(SendAll());
       }
       incarnation_->Step("producer.commit.flushed");
+      if (incarnation_->dead) return Finished();
       const std::optional<LostCommit> lost = incarnation_->TakeLostCommit();
       const std::lock_guard lock(broker_.mutex);
       if (!broker_.reachable) return Failed(Status::Lost("commit: no answer, brokers are gone"));
@@ -171,6 +172,7 @@ class FakeProducer : public pipeline::Producer {
         if (!fault.ok()) return Failed(fault);
       }
       incarnation_->Step("producer.flush.partial");
+      if (incarnation_->dead) return Finished();
       const std::lock_guard lock(broker_.mutex);
       RETURN_IF_ERROR(SendAll());
       flushed_ = id_.empty();
