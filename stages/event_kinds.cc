@@ -5,6 +5,9 @@
 namespace stages {
 namespace {
 
+/// Of a template's own words, so that a message is allocated once.
+constexpr size_t kTemplateBytesUsual = 48;
+
 constexpr std::string_view kFollowTexts[] = {"{actor} started following you."};
 constexpr std::string_view kLikeTexts[] = {
     "{actor} liked your {object.type|post}: {object.title}",
@@ -89,6 +92,8 @@ const EventKind* FindEventKind(std::string_view name) {
 
 std::string RenderMessage(const EventKind& kind, const TemplateValues& values) {
   std::string message;
+  message.reserve(kTemplateBytesUsual + values.actor.size() + values.object_type.size() +
+                  values.object_title.size() + values.text.size());
   for (const std::string_view text : kind.templates) {
     if (AppendTemplate(message, text, values)) return message;
     message.clear();

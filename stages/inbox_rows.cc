@@ -11,6 +11,8 @@ constexpr char kFormat = 1;
 constexpr uint8_t kReadFlag = 1;
 constexpr uint8_t kSeenFlag = 2;
 constexpr uint8_t kStandsFlag = 1;
+/// Of a number in a key.
+constexpr size_t kNumberBytes = 8;
 
 /// Seven bits a byte, least significant first; the high bit says that more follow.
 void AppendVarint(std::string& out, uint64_t number) {
@@ -78,33 +80,38 @@ InboxKeys InboxKeys::OfGroup(std::string_view group) {
 
 std::string InboxKeys::GroupEnd() const { return state::PrefixEnd(group_); }
 
-std::string InboxKeys::Begin(InboxRowKind kind) const {
+std::string InboxKeys::Start(InboxRowKind kind, size_t more_bytes) const {
   std::string key;
-  key.reserve(group_.size() + 1 + 8 + sizeof(Identity::bytes));
+  key.reserve(group_.size() + 1 + more_bytes);
   key += group_;
   key += static_cast<char>(kind);
   return key;
 }
 
+std::string InboxKeys::Begin(InboxRowKind kind) const { return Start(kind, 0); }
+
 std::string InboxKeys::End(InboxRowKind kind) const { return state::PrefixEnd(Begin(kind)); }
 
-std::string InboxKeys::Head() const { return Begin(InboxRowKind::kHead); }
+std::string InboxKeys::Head() const { return Start(InboxRowKind::kHead, 0); }
 
 std::string InboxKeys::Item(int64_t time_ms, uint64_t arrival) const {
-  std::string key = Begin(InboxRowKind::kItem);
+  std::string key = Start(InboxRowKind::kItem, 2 * kNumberBytes);
   state::AppendInt64Descending(key, time_ms);
   state::AppendUint64Descending(key, arrival);
   return key;
 }
 
 std::string InboxKeys::IdentityRow(const Identity& identity) const {
-  return Begin(InboxRowKind::kIdentity).append(identity.view());
+  std::string key = Start(InboxRowKind::kIdentity, sizeof(Identity::bytes));
+  key += identity.view();
+  return key;
 }
 
 std::string InboxKeys::Tombstone(int64_t stamp_ms, const Identity& identity) const {
-  std::string key = Begin(InboxRowKind::kTombstone);
+  std::string key = Start(InboxRowKind::kTombstone, kNumberBytes + sizeof(Identity::bytes));
   state::AppendInt64(key, stamp_ms);
-  return key.append(identity.view());
+  key += identity.view();
+  return key;
 }
 
 std::string_view RecipientGroupOf(std::string_view key) {

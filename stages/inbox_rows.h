@@ -41,6 +41,9 @@ class InboxKeys {
   std::string End(InboxRowKind kind) const;
 
  private:
+  /// The beginning of a key, with room for so many bytes more.
+  std::string Start(InboxRowKind kind, size_t more_bytes) const;
+
   std::string group_;
 };
 

@@ -34,27 +34,27 @@ void KeepRecipients(const Event& event, std::vector<std::string>& targets) {
   std::erase_if(targets, [&](const std::string& target) { return !seen.insert(target).second; });
 }
 
-Notification MakeNotification(const EnrichedEvent& enriched,
-                              const pipeline::RecordMetadata& metadata) {
-  const Event& event = enriched.event;
+/// Takes texts and object out of the event.
+Notification MakeNotification(EnrichedEvent& enriched, const pipeline::RecordMetadata& metadata) {
+  Event& event = enriched.event;
   Notification notification;
   notification.kind = event.type.kind;
   notification.retracted = event.type.is_undo;
-  notification.actor.id = event.actor;
+  notification.actor.id = std::move(event.actor);
   if (const User* user = enriched.actor.get()) {
     notification.actor.name = user->name;
     notification.actor.handle = user->handle;
     notification.actor.avatar_url = user->avatar_url;
   }
-  notification.object = event.object;
-  notification.text = event.text;
+  notification.object = std::move(event.object);
+  notification.text = std::move(event.text);
   TemplateValues values;
   values.actor = ViewOf(notification.actor.name);
   if (values.actor.empty()) values.actor = kNameOfUnknown;
-  values.text = ViewOf(event.text);
-  if (event.object) {
-    values.object_type = ViewOf(event.object->type);
-    values.object_title = ViewOf(event.object->title);
+  values.text = ViewOf(notification.text);
+  if (notification.object) {
+    values.object_type = ViewOf(notification.object->type);
+    values.object_title = ViewOf(notification.object->title);
   }
   notification.message = RenderMessage(*event.type.kind, values);
   notification.time_ms = event.time_ms;
@@ -95,8 +95,8 @@ base::Status RouteToRecipients::Process(pipeline::Record<EnrichedEvent> record,
   std::vector<std::string> recipients = std::move(record.value.event.targets);
   KeepRecipients(record.value.event, recipients);
   if (recipients.empty()) return base::Status::Ok();
-  Notification notification = MakeNotification(record.value, record.metadata);
   StartIdentity(record.value.event);
+  Notification notification = MakeNotification(record.value, record.metadata);
   const size_t mark = identity_.Mark();
   const auto forward = [&](Notification told, std::string recipient) {
     identity_.Rewind(mark);

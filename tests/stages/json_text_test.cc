@@ -29,6 +29,20 @@ TEST(JsonText, EveryAsciiByteComesBack) {
   EXPECT_EQ(nlohmann::json::parse(Quote(text)), text);
 }
 
+TEST(JsonText, EscapesEveryByteWhereverItStandsInALongText) {
+  constexpr size_t kTextBytes = 40;  // some strides of the search for them, and a rest
+  for (int c = 0; c < 0x80; ++c) {
+    for (size_t at = 0; at < kTextBytes; ++at) {
+      // Two of them, and neighbours with the high bit, which must raise no alarm that hides one.
+      std::string text;
+      while (text.size() < kTextBytes) text += "ü";
+      text.replace(at / 2 * 2, 2, {static_cast<char>(c), ' '});
+      text.replace((at / 2 * 2 + 10) % kTextBytes, 2, {' ', static_cast<char>(c)});
+      EXPECT_EQ(nlohmann::json::parse(Quote(text)), text) << c << " at " << at;
+    }
+  }
+}
+
 TEST(JsonText, NothingIsNull) {
   std::string out = "x";
   AppendJsonString(out, std::optional<std::string>());
