@@ -16,7 +16,11 @@
 namespace state {
 namespace {
 
-constexpr size_t kMemtableBytes = size_t{32} << 20;
+constexpr size_t kMemtableBytes = size_t{16} << 20;
+// A memtable takes this and its filter (160 KiB) with its first row: small, so that the shared
+// write buffers hold many tasks before they make RocksDB flush early.
+constexpr size_t kMemtableBlockBytes = size_t{128} << 10;
+constexpr size_t kMetaMemtableBytes = size_t{1} << 20;
 constexpr int kMemtablesMax = 3;
 constexpr uint64_t kWalBytesMax = uint64_t{96} << 20;
 constexpr int kBackgroundJobsMax = 2;
@@ -24,7 +28,7 @@ constexpr int kOpenFilesMax = 256;
 constexpr size_t kInfoLogBytesMax = size_t{1} << 20;
 constexpr size_t kInfoLogFilesMax = 2;
 constexpr double kBloomBitsPerKey = 10;
-constexpr double kMemtableBloomRatio = 0.04;
+constexpr double kMemtableBloomRatio = 0.01;
 constexpr size_t kBlockBytes = size_t{8} << 10;
 
 rocksdb::CompressionType FastCompression() {
@@ -51,7 +55,7 @@ rocksdb::DBOptions DatabaseOptions(const SharedMemory::Impl& memory) {
   return options;
 }
 
-rocksdb::ColumnFamilyOptions FamilyOptions(const SharedMemory::Impl& memory) {
+rocksdb::ColumnFamilyOptions StoreOptions(const SharedMemory::Impl& memory) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = memory.block_cache;
   table.block_size = kBlockBytes;
@@ -64,12 +68,21 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const SharedMemory::Impl& memory) {
   options.compression = FastCompression();
   options.write_buffer_size = kMemtableBytes;
   options.max_write_buffer_number = kMemtablesMax;
+  options.arena_block_size = kMemtableBlockBytes;
   // A commit inserts its rows in order: with one hint for all, each search begins at the row before
-  // it and not at the top, a quarter less CPU for a commit.
+  // it and not at the top, a sixth less CPU for a commit.
   options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(0));
   // Looking for a key that is not there is the common case of a new row.
   options.memtable_prefix_bloom_size_ratio = kMemtableBloomRatio;
   options.memtable_whole_key_filtering = true;
+  return options;
+}
+
+/// A few small rows that each commit replaces.
+rocksdb::ColumnFamilyOptions MetaOptions(const SharedMemory::Impl& memory) {
+  rocksdb::ColumnFamilyOptions options = StoreOptions(memory);
+  options.write_buffer_size = kMetaMemtableBytes;
+  options.memtable_prefix_bloom_size_ratio = 0;
   return options;
 }
 
@@ -139,8 +152,11 @@ base::Result<std::shared_ptr<Database>> Database::Open(const TaskState::Options&
 
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   descriptors.reserve(names.size());
-  const rocksdb::ColumnFamilyOptions family_options = FamilyOptions(memory);
-  for (const std::string& name : names) descriptors.emplace_back(name, family_options);
+  const rocksdb::ColumnFamilyOptions store_options = StoreOptions(memory);
+  for (const std::string& name : names) {
+    const bool meta = name == rocksdb::kDefaultColumnFamilyName;
+    descriptors.emplace_back(name, meta ? MetaOptions(memory) : store_options);
+  }
 
   std::shared_ptr<Database> database(new Database(options));
   rocksdb::DB* opened = nullptr;

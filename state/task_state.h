@@ -121,8 +121,8 @@ class TaskState {
 
   /// Visits the pending writes of stores with a changelog, by store in order of declaration and
   /// ascending key; a nullopt value is a delete. The first error ends the visit and is returned.
-  using PendingVisitor = std::function<base::Status(
-      std::string_view store, std::string_view key, std::optional<std::string_view> value)>;
+  using PendingVisitor = std::function<base::Status(std::string_view store, std::string_view key,
+                                                    std::optional<std::string_view> value)>;
   virtual base::Status VisitPending(const PendingVisitor& visitor) const = 0;
 
   /// Writes the pending rows and `positions` in one batch; the positions replace those of the same
