@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <utility>
 
-#include "base/log.h"
 #include "pipeline/embedded_broker.h"
 
 namespace pipeline {
@@ -61,12 +60,8 @@ base::Result<std::unique_ptr<Admin>> LibrdkafkaAdmin::New(std::shared_ptr<rdkafk
 }
 
 void LibrdkafkaAdmin::OnError(rd_kafka_t*, int error, const char* reason, void* opaque) {
-  auto& admin = *static_cast<LibrdkafkaAdmin*>(opaque);
-  if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-    admin.shared_->outage.AllBrokersDown(reason);
-  } else {
-    base::LogDebug("admin", {{"reason", reason}});
-  }
+  static_cast<LibrdkafkaAdmin*>(opaque)->shared_->outage.Note(
+      static_cast<rd_kafka_resp_err_t>(error), "admin", reason);
 }
 
 base::Result<rdkafka::Event> LibrdkafkaAdmin::Await(rd_kafka_queue_t* queue, milliseconds timeout,

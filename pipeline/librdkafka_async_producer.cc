@@ -250,12 +250,8 @@ void LibrdkafkaAsyncProducer::Tell(const Delivered& delivered, base::Result<base
 }
 
 void LibrdkafkaAsyncProducer::OnError(rd_kafka_t*, int error, const char* reason, void* opaque) {
-  auto& producer = *static_cast<LibrdkafkaAsyncProducer*>(opaque);
-  if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-    producer.shared_->outage.AllBrokersDown(reason);
-  } else {
-    base::LogDebug("producer", {{"reason", reason}});
-  }
+  static_cast<LibrdkafkaAsyncProducer*>(opaque)->shared_->outage.Note(
+      static_cast<rd_kafka_resp_err_t>(error), "producer", reason);
 }
 
 base::Status LibrdkafkaAsyncProducer::Flush(milliseconds timeout) {

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/log.h"
 #include "pipeline/librdkafka_batch.h"
 
 namespace pipeline {

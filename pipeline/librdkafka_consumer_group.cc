@@ -2,7 +2,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/log.h"
 #include "pipeline/librdkafka_consumer.h"
 
 /// The consumer as a member of its group.
@@ -44,18 +43,23 @@ void LibrdkafkaConsumer::OnRebalance(rd_kafka_t*, rd_kafka_resp_err_t error,
 void LibrdkafkaConsumer::Rebalance(rd_kafka_resp_err_t error,
                                    const rd_kafka_topic_partition_list_t& partitions) {
   rebalanced_ = true;
-  if (error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && listener_ != nullptr && !left_) {
+  if (error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
     assigned_ = false;
-    listener_->OnAssigned(ToVector(partitions));
-    CHECK(assigned_, "OnAssigned() calls Assign()");
+    if (listener_ != nullptr && !left_) {
+      listener_->OnAssigned(ToVector(partitions));
+      CHECK(assigned_, "OnAssigned() calls Assign()");
+    } else {
+      rd_kafka_assign(handle_.get(), nullptr);
+    }
     return;
   }
-  if (error == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS && listener_ != nullptr) {
-    const bool lost = rd_kafka_assignment_lost(handle_.get()) != 0;
-    if (lost) {
-      listener_->OnLost(ToVector(partitions));
-    } else {
+  if (listener_ != nullptr) {
+    const bool ours = error == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS &&
+                      rd_kafka_assignment_lost(handle_.get()) == 0;
+    if (ours) {
       listener_->OnRevoked(ToVector(partitions));
+    } else {
+      listener_->OnLost(ToVector(partitions));
     }
   }
   reading_.clear();
@@ -63,19 +67,14 @@ void LibrdkafkaConsumer::Rebalance(rd_kafka_resp_err_t error,
   rd_kafka_assign(handle_.get(), nullptr);
 }
 
-void LibrdkafkaConsumer::OnError(rd_kafka_t*, int error, const char* reason, void* opaque) {
+void LibrdkafkaConsumer::OnError(rd_kafka_t*, int code, const char* reason, void* opaque) {
   auto& consumer = *static_cast<LibrdkafkaConsumer*>(opaque);
-  if (error == RD_KAFKA_RESP_ERR__FATAL) {
-    consumer.fatal_ = true;
-  } else if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-    // Not an error of Poll(): librdkafka goes on trying, and what is open may still get through.
-    consumer.shared_->outage.AllBrokersDown(reason);
-  } else if (rdkafka::IsRefusal(static_cast<rd_kafka_resp_err_t>(error))) {
-    consumer.pending_error_ =
-        rdkafka::FatalStatusOf(static_cast<rd_kafka_resp_err_t>(error), reason);
-  } else {
-    base::LogDebug("consumer", {{"reason", reason}});
-  }
+  const auto error = static_cast<rd_kafka_resp_err_t>(code);
+  // That brokers are away is no error of Poll(): librdkafka goes on trying, and what is open may
+  // still get through.
+  consumer.shared_->outage.Note(error, "consumer", reason);
+  if (error == RD_KAFKA_RESP_ERR__FATAL) consumer.fatal_ = true;
+  if (rdkafka::IsRefusal(error)) consumer.pending_error_ = rdkafka::FatalStatusOf(error, reason);
 }
 
 base::Status LibrdkafkaConsumer::FatalStatus() const {

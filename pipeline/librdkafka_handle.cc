@@ -41,6 +41,8 @@ constexpr std::array kReserved = {
 base::LogLevel LevelOf(int syslog_level, std::string_view facility) {
   // A failed connection is reported at each attempt; OutageLog says it once.
   if (facility == "FAIL" || facility == "TERMINATE") return base::LogLevel::kDebug;
+  // Waiting for the end of an earlier transaction of our id is what init_transactions is for.
+  if (facility == "GETPID") return base::LogLevel::kDebug;
   // Whoever made the call gets the error and logs it; here it is only more about it.
   if (syslog_level <= LOG_WARNING) return base::LogLevel::kWarn;
   if (syslog_level <= LOG_INFO) return base::LogLevel::kInfo;
@@ -93,9 +95,14 @@ void HandleDestroyer::operator()(rd_kafka_t* handle) const {
   rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }
 
-void OutageLog::AllBrokersDown(std::string_view reason) {
-  if (!down_.exchange(true)) {
-    base::LogWarn("no Kafka broker can be reached; trying on", {{"reason", reason}});
+void OutageLog::Note(rd_kafka_resp_err_t error, std::string_view kind, std::string_view reason) {
+  const bool refused = IsRefusal(error);
+  if (!refused && error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+    base::LogDebug(reason, {{"client", kind}});
+  } else if (!down_.exchange(true)) {
+    base::LogWarn(
+        refused ? "Kafka refuses us; trying on" : "no Kafka broker can be reached; trying on",
+        {{"client", kind}, {"reason", reason}});
   }
 }
 

@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/ids.h"
 #include "base/clock.h"
+#include "base/ids.h"
 #include "base/status.h"
 #include "pipeline/librdkafka_client.h"
 
@@ -49,11 +49,12 @@ using Handle = std::unique_ptr<rd_kafka_t, HandleDestroyer>;
 
 using Settings = std::vector<std::pair<std::string, std::string>>;
 
-/// Says once that no broker can be reached, and once that one can again, however many clients of
-/// the process notice. Threads: any.
+/// Says once that no broker can be reached or that they refuse us, and once that it is over,
+/// however many clients of the process notice and however often. Threads: any.
 class OutageLog {
  public:
-  void AllBrokersDown(std::string_view reason);
+  /// An error that librdkafka tells of its own accord; `kind` is the client's, for the log.
+  void Note(rd_kafka_resp_err_t error, std::string_view kind, std::string_view reason);
   void Reached() {
     if (down_.load(std::memory_order_relaxed)) LogReached();
   }

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/log.h"
 #include "pipeline/librdkafka_consumer.h"
 
 namespace pipeline {
@@ -316,12 +315,8 @@ int64_t LibrdkafkaProducer::TopicBytesMax(const std::string& topic) {
 }
 
 void LibrdkafkaProducer::OnError(rd_kafka_t*, int error, const char* reason, void* opaque) {
-  auto& producer = *static_cast<LibrdkafkaProducer*>(opaque);
-  if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-    producer.shared_->outage.AllBrokersDown(reason);
-  } else {
-    base::LogDebug("producer", {{"reason", reason}});
-  }
+  static_cast<LibrdkafkaProducer*>(opaque)->shared_->outage.Note(
+      static_cast<rd_kafka_resp_err_t>(error), "producer", reason);
 }
 
 void LibrdkafkaProducer::ForgetDeliveries() {

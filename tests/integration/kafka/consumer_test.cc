@@ -116,6 +116,17 @@ TEST_F(LibrdkafkaConsumerTest, LetsNothingOutOfAPartitionThatIsAssignedPaused) {
   PollUntil(
       reader.get(), [&] { return !seen.empty(); }, &seen);
   EXPECT_THAT(Values(seen), ElementsAre("later"));
+
+  ASSERT_OK(reader->Pause({&held, 1}));
+  ASSERT_OK(reader->Seek({{held, Offset{2}}}));
+  batch = reader->Poll(milliseconds(200), 1000);
+  ASSERT_TRUE(batch.ok());
+  EXPECT_EQ((*batch)->size(), 0U);
+  ASSERT_OK(reader->Resume({&held, 1}));
+  seen.clear();
+  PollUntil(
+      reader.get(), [&] { return seen.size() >= 2; }, &seen);
+  EXPECT_THAT(Values(seen), ElementsAre("c", "later"));
 }
 
 TEST_F(LibrdkafkaConsumerTest, StartsAnewWhenTheSamePartitionsAreAssignedAgain) {
