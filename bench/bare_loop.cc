@@ -8,6 +8,7 @@
 #include <signal.h>
 
 #include <array>
+#include <atomic>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
@@ -83,7 +84,11 @@ void OnDelivery(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
   if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) Die("delivering", rd_kafka_err2str(message->err));
 }
 
-Handle NewHandle(rd_kafka_type_t type, const Settings& settings) {
+using OnRebalanceFunction = void (*)(rd_kafka_t*, rd_kafka_resp_err_t,
+                                     rd_kafka_topic_partition_list_t*, void*);
+
+Handle NewHandle(rd_kafka_type_t type, const Settings& settings, void* opaque = nullptr,
+                 OnRebalanceFunction on_rebalance = nullptr) {
   std::array<char, 512> reason{};
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
   for (const auto& [name, value] : settings) {
@@ -92,7 +97,9 @@ Handle NewHandle(rd_kafka_type_t type, const Settings& settings) {
       Die(name, reason.data());
     }
   }
+  rd_kafka_conf_set_opaque(conf, opaque);
   if (type == RD_KAFKA_PRODUCER) rd_kafka_conf_set_dr_msg_cb(conf, OnDelivery);
+  if (on_rebalance != nullptr) rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
   Handle handle(rd_kafka_new(type, conf, reason.data(), reason.size()));
   if (handle == nullptr) Die("librdkafka", reason.data());
   return handle;
@@ -109,7 +116,8 @@ void Check(rd_kafka_resp_err_t error, std::string_view what) {
 /// One member of the group with its transactional producer. Threads: one.
 class Copier {
  public:
-  Copier(const Flags& flags, int slot);
+  /// `assigned` is how many partitions each copier has, by slot; shared by all.
+  Copier(const Flags& flags, std::vector<std::atomic<int>>& assigned, int slot);
   ~Copier();
   Copier(const Copier&) = delete;
   Copier& operator=(const Copier&) = delete;
@@ -117,10 +125,16 @@ class Copier {
   Figures Run(const std::stop_token& stop);
 
  private:
+  static void OnRebalance(rd_kafka_t* consumer, rd_kafka_resp_err_t what,
+                          rd_kafka_topic_partition_list_t* partitions, void* opaque);
+  bool WaitForBalance(const std::stop_token& stop);
   void Copy(const rd_kafka_message_t& message);
   void Commit();
 
   const Flags& flags_;
+  std::vector<std::atomic<int>>& assigned_;
+  const size_t slot_;
+  bool copying_ = false;
   Handle producer_;
   Handle consumer_;
   TopicHandle to_;
@@ -129,7 +143,8 @@ class Copier {
   bool in_transaction_ = false;
 };
 
-Copier::Copier(const Flags& flags, int slot) : flags_(flags) {
+Copier::Copier(const Flags& flags, std::vector<std::atomic<int>>& assigned, int slot)
+    : flags_(flags), assigned_(assigned), slot_(static_cast<size_t>(slot)) {
   const std::string name = flags.group + "-" + std::to_string(slot);
   producer_ = NewHandle(RD_KAFKA_PRODUCER, {{"bootstrap.servers", flags.brokers},
                                             {"transactional.id", name},
@@ -159,7 +174,8 @@ Copier::Copier(const Flags& flags, int slot) : flags_(flags) {
                                             {"fetch.queue.backoff.ms", "1"},
                                             {"fetch.wait.max.ms", "10"},
                                             {"fetch.max.bytes", "8388608"},
-                                            {"queued.max.messages.kbytes", "16384"}});
+                                            {"queued.max.messages.kbytes", "16384"}},
+                        this, OnRebalance);
   rd_kafka_poll_set_consumer(consumer_.get());
   queue_.reset(rd_kafka_queue_get_consumer(consumer_.get()));
   const PartitionList topics(rd_kafka_topic_partition_list_new(1));
@@ -168,9 +184,49 @@ Copier::Copier(const Flags& flags, int slot) : flags_(flags) {
 }
 
 Copier::~Copier() {
+  copying_ = false;
   queue_.reset();
   rd_kafka_consumer_close(consumer_.get());
   to_.reset();
+}
+
+void Copier::OnRebalance(rd_kafka_t* consumer, rd_kafka_resp_err_t what,
+                         rd_kafka_topic_partition_list_t* partitions, void* opaque) {
+  auto& copier = *static_cast<Copier*>(opaque);
+  // Nobody comes or goes once all are there, so there is no need to hand anything over.
+  if (copier.copying_) Die("the group", "it was rebalanced while copying");
+  if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+    Check(rd_kafka_assign(consumer, partitions), "assign");
+    Check(rd_kafka_pause_partitions(consumer, partitions), "pause");
+    copier.assigned_[copier.slot_] = partitions->cnt;
+  } else {
+    Check(rd_kafka_assign(consumer, nullptr), "unassign");
+    copier.assigned_[copier.slot_] = 0;
+  }
+}
+
+/// Until each copier has its share; false when it is to stop.
+bool Copier::WaitForBalance(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    rd_kafka_message_t* message = nullptr;
+    if (rd_kafka_consume_batch_queue(queue_.get(), kPollMs, &message, 1) > 0) {
+      Die("consuming", rd_kafka_message_errstr(message));
+    }
+    int sum = 0;
+    bool all = true;
+    for (const std::atomic<int>& count : assigned_) {
+      sum += count;
+      all = all && count > 0;
+    }
+    if (!all || sum != flags_.partitions) continue;
+    rd_kafka_topic_partition_list_t* assigned = nullptr;
+    Check(rd_kafka_assignment(consumer_.get(), &assigned), "assignment");
+    const PartitionList partitions(assigned);
+    Check(rd_kafka_resume_partitions(consumer_.get(), partitions.get()), "resume");
+    copying_ = true;
+    return true;
+  }
+  return false;
 }
 
 void Copier::Copy(const rd_kafka_message_t& message) {
@@ -215,6 +271,7 @@ Figures Copier::Run(const std::stop_token& stop) {
   const milliseconds interval(flags_.commit_interval_ms);
   std::vector<rd_kafka_message_t*> messages(kBatchRecordsMax);
   Clock::time_point last_commit = Clock::now();
+  if (!WaitForBalance(stop)) return figures_;
   while (!stop.stop_requested()) {
     const ssize_t count = rd_kafka_consume_batch_queue(
         queue_.get(), in_transaction_ ? 0 : kPollMs, messages.data(), messages.size());
@@ -256,7 +313,7 @@ int Main(int argc, char** argv) {
   bool understood = argc % 2 == 1;
   for (int i = 1; understood && i < argc; i += 2) understood = SetFlag(flags, argv[i], argv[i + 1]);
   if (!understood || flags.brokers.empty() || flags.group.empty() || flags.from.empty() ||
-      flags.to.empty()) {
+      flags.to.empty() || flags.threads > flags.partitions) {
     std::fputs(kUsage.data(), stderr);
     return 2;
   }
@@ -267,11 +324,11 @@ int Main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &ends, nullptr);  // for librdkafka's threads, too
 
   std::vector<Figures> done(static_cast<size_t>(flags.threads));
+  std::vector<std::atomic<int>> assigned(done.size());
   std::vector<std::jthread> threads;
   for (int slot = 0; slot < flags.threads; ++slot) {
-    threads.emplace_back([&flags, &figures = done[static_cast<size_t>(slot)],
-                          slot](const std::stop_token& stop) {
-      figures = Copier(flags, slot).Run(stop);
+    threads.emplace_back([&, slot](const std::stop_token& stop) {
+      done[static_cast<size_t>(slot)] = Copier(flags, assigned, slot).Run(stop);
     });
   }
   int signal = 0;
