@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,7 +12,9 @@
 #include "base/ids.h"
 #include "base/metrics.h"
 #include "base/status.h"
+#include "pipeline/instance.h"
 #include "pipeline/kafka_client.h"
+#include "pipeline/position_watch.h"
 #include "pipeline/store_registry.h"
 #include "stages/topics.h"
 #include "stages/user.h"
@@ -28,7 +31,7 @@ struct Backend {
   int32_t events_partitions = 0;
   int32_t users_partitions = 0;
   int32_t notifications_partitions = 0;
-  /// Writes events and users. Its callbacks come within its delivery time-out.
+  /// Writes events, users and inbox actions. Its callbacks come within its delivery time-out.
   pipeline::AsyncProducer* producer = nullptr;
 
   /// Looks up a user in this instance's table; nullptr: not there.
@@ -37,6 +40,19 @@ struct Backend {
   std::function<base::Offset(base::Partition)> users_position;
   /// How long PUT and DELETE of a user wait for the table, from the request on.
   std::chrono::milliseconds users_timeout{5000};
+
+  /// How far the tasks of this instance have committed.
+  pipeline::PositionWatch* positions = nullptr;
+  /// How long a change of an inbox waits for its task, from the request on.
+  std::chrono::milliseconds action_timeout{5000};
+  /// Which instance has the inboxes of this partition of `notifications`, by what the group says;
+  /// nullopt while nobody is known to (a rebalance, an instance that has just come).
+  std::function<std::optional<pipeline::Instance>(base::Partition)> find_owner;
+  /// This instance's id, for requests that it forwards.
+  std::string instance_id;
+  /// True: so much of this partition of `events` is unread that more might push it out (embedded
+  /// broker). Unset: never.
+  std::function<bool(base::Partition)> events_backlogged = {};
 
   /// The body of GET /v1/status.
   std::function<std::string()> status_json;

@@ -2,11 +2,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
+#include "stages/event_kinds.h"
 #include "state/key_value_store.h"
 
 /// Reads inboxes out of store kInboxStore, for HTTP. Read one answer through one
@@ -35,10 +38,35 @@ struct InboxPage {
   std::optional<std::string> next;
 };
 
-/// Up to `limit` rows behind `cursor` ("": from the newest). Reads no more than one row beyond.
+/// Which rows a page shows.
+struct InboxFilter {
+  enum class Status { kAll, kUnread, kRead };
+  Status status = Status::kAll;
+  /// Only these kinds; empty: all.
+  std::vector<const EventKind*> kinds;
+};
+
+/// Rows that one page looks at at most, shown or not. A page of unread rows looks at unread ones
+/// only; others look at what their filter leaves out, too.
+inline constexpr size_t kPageRowsLookedAtMax = 2'000;
+
+/// Up to `limit` rows behind `cursor` ("": from the newest), newest first. With a filter a page may
+/// have fewer rows than `limit`, even none, and a next page all the same.
 /// Errors: InvalidArgument when the cursor is not one of ours; Corruption.
-/// REQUIRES: limit > 0.
-base::Result<InboxPage> ReadPage(const state::ReadableStore& inbox, std::string_view recipient,
-                                 size_t limit, std::string_view cursor);
+/// REQUIRES: limit > 0; `inbox` and `unread` are of one TaskReader::View.
+base::Result<InboxPage> ReadPage(const state::ReadableStore& inbox,
+                                 const state::ReadableStore& unread, std::string_view recipient,
+                                 const InboxFilter& filter, size_t limit, std::string_view cursor);
+
+/// Whether the notification of this id is in the inbox. False also when `id` is malformed.
+/// Errors: Corruption.
+base::Result<bool> HasNotification(const state::ReadableStore& inbox, std::string_view recipient,
+                                   std::string_view id);
+
+/// Visits the notifications as they are stored (JSON without "read" and "seen"), oldest first,
+/// until `visitor` returns false. The view is good for the call only.
+/// Errors: Corruption.
+base::Status VisitOldestFirst(const state::ReadableStore& inbox, std::string_view recipient,
+                              const std::function<bool(std::string_view json)>& visitor);
 
 }  // namespace stages
