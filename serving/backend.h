@@ -21,6 +21,8 @@
 
 namespace serving {
 
+class Forwarder;
+
 /// What the HTTP routes need of the rest of the process; app/ fills it in. All of it is set, may be
 /// used from any thread, and outlives the InboxService.
 struct Backend {
@@ -50,6 +52,8 @@ struct Backend {
   std::function<std::optional<pipeline::Instance>(base::Partition)> find_owner;
   /// This instance's id, for requests that it forwards.
   std::string instance_id;
+  /// Takes requests to the instances that find_owner names; nullptr: they are answered 503.
+  Forwarder* forwarder = nullptr;
   /// True: so much of this partition of `events` is unread that more might push it out (embedded
   /// broker). Unset: never.
   std::function<bool(base::Partition)> events_backlogged = {};
