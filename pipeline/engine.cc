@@ -57,7 +57,7 @@ base::Status Engine::Start(const std::atomic<bool>& interrupted) {
   RETURN_IF_ERROR(CheckIdentity());
   RETURN_IF_ERROR(SetUpTopics(interrupted));
   shared_.emplace(EngineShared{topology_, config_, clients_, clock_, metrics_, *directory_, memory_,
-                               stores_, tasks_, {}});
+                               stores_, tasks_, positions_, {}});
   for (const auto& [name, topic] : described_) {
     shared_->partition_counts[name] = topic.partitions;
   }
@@ -66,6 +66,11 @@ base::Status Engine::Start(const std::atomic<bool>& interrupted) {
   threads_ready_.assign(static_cast<size_t>(config_.threads), false);
   threads_.emplace_back([this](const std::stop_token& stop) { RunGlobalTables(stop); });
   threads_.emplace_back([this](const std::stop_token& stop) { RunMonitor(stop); });
+  if (config_.several_instances) {
+    addresses_.emplace(InstancesTopic().name);
+    instances_.emplace(instance_id_, *addresses_);
+    threads_.emplace_back([this](const std::stop_token& stop) { RunInstances(stop); });
+  }
   for (int slot = 0; slot < config_.threads; ++slot) {
     threads_.emplace_back([this, slot](const std::stop_token& stop) { RunStreamThread(stop, slot); });
   }
@@ -119,7 +124,7 @@ base::Status Engine::SetUpTopics(const std::atomic<bool>& interrupted) {
     // The product's topics first: the changelogs' partition counts follow theirs.
     auto described = EnsureTopics(clients_.admin(), topics_, default_partitions_,
                                   config_.replication_factor, config_.request_timeout);
-    if (described.ok() && config_.changelogs) {
+    if (described.ok() && (config_.changelogs || config_.several_instances)) {
       described = EnsureTopics(clients_.admin(), AllTopics(*described), default_partitions_,
                                config_.replication_factor, config_.request_timeout);
     }
@@ -141,8 +146,9 @@ base::Status Engine::SetUpTopics(const std::atomic<bool>& interrupted) {
 std::vector<TopicSpec> Engine::AllTopics(
     const std::map<std::string, TopicDescription>& described) const {
   std::vector<TopicSpec> specs = topics_;
+  if (config_.several_instances) specs.push_back(InstancesTopic());
   for (const StoreDescription& store : topology_.stores()) {
-    if (!store.options.changelog) continue;
+    if (!config_.changelogs || !store.options.changelog) continue;
     TopicSpec spec;
     spec.name = config_.topic_prefix + config_.application_id + "-" + store.name + "-changelog";
     spec.cleanup_policy = "compact";
@@ -251,6 +257,7 @@ EngineStatus Engine::Status() const {
   status.instance_id = instance_id_;
   status.cluster_id = cluster_id_;
   status.tasks = tasks_.Reports();
+  if (instances_.has_value()) status.instances = instances_->Shares();
   const std::lock_guard lock(mutex_);
   status.lag = lag_;
   if (!failure_.ok()) {

@@ -16,8 +16,11 @@
 #include "base/status.h"
 #include "pipeline/engine_config.h"
 #include "pipeline/engine_shared.h"
+#include "pipeline/global_table.h"
 #include "pipeline/global_table_loader.h"
+#include "pipeline/instance_directory.h"
 #include "pipeline/kafka_client.h"
+#include "pipeline/position_watch.h"
 #include "pipeline/state_directory.h"
 #include "pipeline/stream_thread.h"
 #include "pipeline/topic_setup.h"
@@ -35,6 +38,8 @@ struct EngineStatus {
   std::vector<TaskReport> tasks;
   /// Records behind, by input: read_committed end minus committed position.
   std::map<base::TopicPartition, int64_t> lag;
+  /// The group's instances with their shares; empty while the group has not said.
+  std::vector<InstanceShare> instances;
 };
 
 /// Runs a topology on a cluster: checks and makes the topics, keeps the global tables, runs the
@@ -64,8 +69,19 @@ class Engine {
   /// Ends all waiting in Start() and WaitForFailure(), now and later.
   void Wake();
 
+  /// Tells the other instances that this one answers requests at `address`, "ADDR:PORT", and goes
+  /// on telling until it reads it back. REQUIRES: Start() was ok; called once; `producer` outlives
+  /// the engine.
+  void Advertise(const std::string& address, AsyncProducer& producer);
+
   EngineStatus Status() const;
   StoreRegistry& stores() { return stores_; }
+  PositionWatch& positions() { return positions_; }
+  /// REQUIRES: Start() was ok.
+  const std::string& instance_id() const { return instance_id_; }
+  /// Which instance has the partition; nullopt while nobody is known to. Who asks has found that it
+  /// is not here, so the group is asked again soon.
+  std::optional<Instance> FindOwner(const base::TopicPartition& tp);
   /// REQUIRES: Start() was ok, and the topic is one of the engine's.
   int32_t PartitionCount(std::string_view topic) const;
 
@@ -80,6 +96,10 @@ class Engine {
   void RunGlobalTables(const std::stop_token& stop);
   void RunStreamThread(const std::stop_token& stop, int slot);
   void RunMonitor(const std::stop_token& stop);
+  void RunInstances(const std::stop_token& stop);
+  void AskTheGroup();
+  void AdvertiseWhenDue();
+  TopicSpec InstancesTopic() const;
   void MeasureLag();
   void MeasureStores();
   void WatchPartitionCounts();
@@ -99,7 +119,10 @@ class Engine {
   state::SharedMemory memory_;
   StoreRegistry stores_;
   TaskRegistry tasks_;
+  PositionWatch positions_;
   std::optional<EngineShared> shared_;
+  std::optional<GlobalTable<InstanceRecord>> addresses_;
+  std::optional<InstanceDirectory> instances_;
 
   const Topology& topology_;
   KafkaClients& clients_;
@@ -113,6 +136,15 @@ class Engine {
   bool global_tables_ready_ = false;
   std::vector<bool> threads_ready_;
   std::map<base::TopicPartition, int64_t> lag_;
+  /// What is advertised; no producer: nothing yet.
+  AsyncProducer* advertiser_ = nullptr;
+  InstanceRecord advertised_;
+  /// Somebody has not found an owner: the group is to be asked.
+  std::atomic<bool> owners_wanted_{false};
+  /// Of the instances thread.
+  std::chrono::nanoseconds group_asked_{0};
+  std::chrono::nanoseconds group_answered_{0};
+  std::chrono::nanoseconds advertised_at_{0};
 
   // Last, so that they end before what they use.
   std::vector<std::jthread> threads_;

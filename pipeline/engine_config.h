@@ -32,6 +32,8 @@ struct EngineConfig {
   std::string dead_letters_topic;
   /// False: stores have no changelog and start empty (embedded broker).
   bool changelogs = true;
+  /// False: there are no other instances, and the group cannot be asked (embedded broker).
+  bool several_instances = true;
   /// For the topics that the engine makes.
   int32_t replication_factor = 1;
   /// A state directory of another cluster, or of a deleted changelog, is moved aside instead of
@@ -48,7 +50,11 @@ struct EngineConfig {
   std::chrono::milliseconds poll_wait{100};
   std::chrono::milliseconds punctuate_interval{1000};
 
+  /// After so long without a sign of life the group gives a member's partitions to others. One that
+  /// comes back within it, under the same instance id, moves nothing (KIP-345).
   std::chrono::milliseconds session_timeout{10000};
+  /// Stop() commits and stays in the group, for a restart within `session_timeout`.
+  bool stay_on_stop = false;
   /// How long start waits for the cluster before it gives up.
   std::chrono::milliseconds broker_timeout{30000};
   /// One request to the cluster, e.g. the committed positions.

@@ -9,6 +9,7 @@
 #include "base/metrics.h"
 #include "pipeline/engine_config.h"
 #include "pipeline/kafka_client.h"
+#include "pipeline/position_watch.h"
 #include "pipeline/store_registry.h"
 #include "pipeline/task_registry.h"
 #include "pipeline/topology.h"
@@ -30,6 +31,7 @@ struct EngineShared {
   state::SharedMemory& memory;
   StoreRegistry& stores;
   TaskRegistry& tasks;
+  PositionWatch& positions;
   /// Of every source, sink, changelog and dead-letter topic.
   std::map<std::string, int32_t, std::less<>> partition_counts;
 

@@ -209,6 +209,19 @@ struct TopicDescription {
 enum class OffsetSpec { kEarliest, kLatest };
 enum class Isolation { kReadCommitted, kReadUncommitted };
 
+/// A member of a consumer group as its coordinator has it.
+struct GroupMember {
+  /// Its stable name (KIP-345); empty for a dynamic member.
+  std::string group_instance_id;
+  std::vector<base::TopicPartition> partitions;
+};
+
+struct GroupDescription {
+  /// False in the middle of a rebalance: then the members' shares say nothing.
+  bool stable = false;
+  std::vector<GroupMember> members;
+};
+
 /// Questions to the cluster. Threads: any. Errors: Unavailable when brokers cannot be reached within
 /// the time-out; Fatal when they refuse (authorisation, invalid request).
 class Admin {
@@ -224,6 +237,10 @@ class Admin {
   virtual base::Result<Positions> ListOffsets(std::span<const base::TopicPartition> partitions,
                                               OffsetSpec spec, Isolation isolation,
                                               milliseconds timeout) = 0;
+  /// A group that nobody has joined is stable and has no members. Classic protocol only. The
+  /// embedded broker cannot answer (Fatal).
+  virtual base::Result<GroupDescription> DescribeGroup(const std::string& group,
+                                                       milliseconds timeout) = 0;
 };
 
 /// Makes clients of one cluster. Threads: any; it outlives what it made.

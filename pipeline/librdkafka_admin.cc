@@ -349,4 +349,52 @@ base::Result<Positions> LibrdkafkaAdmin::ListOffsets(
   return offsets;
 }
 
+base::Result<GroupDescription> LibrdkafkaAdmin::DescribeGroup(const std::string& group,
+                                                              milliseconds timeout) {
+  const std::string what = "describing group " + group;
+  const rdkafka::Queue queue(rd_kafka_queue_new(handle_.get()));
+  const rdkafka::AdminOptions options =
+      NewOptions(handle_.get(), RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout);
+  const char* name = group.c_str();
+  rd_kafka_DescribeConsumerGroups(handle_.get(), &name, 1, options.get(), queue.get());
+  const base::Result<rdkafka::Event> event = Await(queue.get(), timeout, what);
+  if (!event.ok()) return event.status();
+
+  size_t count = 0;
+  const rd_kafka_ConsumerGroupDescription_t** groups =
+      rd_kafka_DescribeConsumerGroups_result_groups(
+          rd_kafka_event_DescribeConsumerGroups_result(event->get()), &count);
+  if (count != 1) return base::Status::Unavailable(what + ": no answer about it");
+  const rd_kafka_error_t* error = rd_kafka_ConsumerGroupDescription_error(groups[0]);
+  if (error != nullptr && rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return rdkafka::RequestStatus(rd_kafka_error_code(error), what);
+  }
+  GroupDescription description;
+  switch (rd_kafka_ConsumerGroupDescription_state(groups[0])) {
+    case RD_KAFKA_CONSUMER_GROUP_STATE_STABLE:
+    case RD_KAFKA_CONSUMER_GROUP_STATE_EMPTY:
+    case RD_KAFKA_CONSUMER_GROUP_STATE_DEAD:
+      description.stable = true;
+      break;
+    default:
+      break;
+  }
+  const size_t members = rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
+  for (size_t i = 0; i < members; ++i) {
+    const rd_kafka_MemberDescription_t* from =
+        rd_kafka_ConsumerGroupDescription_member(groups[0], i);
+    GroupMember member;
+    const char* instance = rd_kafka_MemberDescription_group_instance_id(from);
+    if (instance != nullptr) member.group_instance_id = instance;
+    const rd_kafka_topic_partition_list_t* partitions = rd_kafka_MemberAssignment_partitions(
+        rd_kafka_MemberDescription_assignment(from));
+    for (int p = 0; partitions != nullptr && p < partitions->cnt; ++p) {
+      const rd_kafka_topic_partition_t& partition = partitions->elems[p];
+      member.partitions.push_back({partition.topic, base::Partition{partition.partition}});
+    }
+    description.members.push_back(std::move(member));
+  }
+  return description;
+}
+
 }  // namespace pipeline

@@ -19,6 +19,8 @@ class LibrdkafkaAdmin : public Admin {
   base::Result<Positions> ListOffsets(std::span<const base::TopicPartition> partitions,
                                       OffsetSpec spec, Isolation isolation,
                                       milliseconds timeout) override;
+  base::Result<GroupDescription> DescribeGroup(const std::string& group,
+                                               milliseconds timeout) override;
 
  private:
   explicit LibrdkafkaAdmin(std::shared_ptr<rdkafka::Shared> shared) : shared_(std::move(shared)) {}

@@ -10,7 +10,8 @@
 
 namespace pipeline {
 
-/// Waits of other threads for a task to commit past a record; for HTTP: "my action is in the inbox".
+/// Waits of other threads for a task to commit past a record; for HTTP: "my action is in the
+/// inbox".
 ///
 /// Stream threads say how far their tasks have committed, and when a task is no longer theirs.
 /// Threads: any.
@@ -22,7 +23,8 @@ class PositionWatch {
     /// The task is not here, or left while we waited: nobody here knows.
     kMoved,
   };
-  /// Called once, on the thread that brings the outcome, maybe before Wait() returns; must not block.
+  /// Called once, on the thread that brings the outcome, maybe before Wait() returns; must not
+  /// block.
   using Callback = std::function<void(Outcome)>;
 
   /// Waits at the same time at most.

@@ -28,19 +28,29 @@ struct StoreLookup {
 };
 
 /// The stores that other threads may query, by sub-topology store and partition (interactive
-/// queries, as in Kafka Streams). Threads: any.
+/// queries, as in Kafka Streams).
+///
+/// A partition may move from one stream thread of the process to another; each names itself (its
+/// slot), so that the one that is late in letting go does not take down what the other put up.
+/// Threads: any.
 class StoreRegistry {
  public:
   void Publish(std::string_view store, base::Partition partition,
-               std::shared_ptr<const state::TaskReader> reader);
-  void PublishRestoring(std::string_view store, base::Partition partition);
-  void Unpublish(std::string_view store, base::Partition partition);
+               std::shared_ptr<const state::TaskReader> reader, int slot = 0);
+  /// From now on queries are told to come again.
+  void PublishRestoring(std::string_view store, base::Partition partition, int slot = 0);
+  /// From now on it is not here; nothing happens when another slot has published since.
+  void Unpublish(std::string_view store, base::Partition partition, int slot = 0);
 
   StoreLookup Find(std::string_view store, base::Partition partition) const;
 
  private:
+  struct Entry {
+    StoreLookup found;
+    int slot = 0;
+  };
   mutable std::mutex mutex_;
-  std::map<std::pair<std::string, base::Partition>, StoreLookup, std::less<>> stores_;
+  std::map<std::pair<std::string, base::Partition>, Entry, std::less<>> stores_;
 };
 
 }  // namespace pipeline

@@ -1,5 +1,6 @@
 #include "pipeline/stream_thread.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -14,6 +15,8 @@ namespace {
 // When the first record behind an output was produced, in milliseconds since the epoch: carried by
 // a sample of the outputs, so that latency is known over several topics.
 constexpr std::string_view kOriginHeader = "herald-origin-ms";
+// Carried by a record that was sent on to its key's partition: the partition where it was found.
+constexpr std::string_view kMisplacedHeader = "herald-misplaced";
 // One in so many records is in the sample, by offset.
 constexpr int64_t kOriginSampleEvery = 64;
 // Latencies kept for one commit at most.
@@ -49,11 +52,8 @@ StreamThread::StreamThread(EngineShared& shared, std::string instance_id, int sl
 
 StreamThread::~StreamThread() {
   restorer_.Clear();
-  for (const auto& [id, task] : tasks_) {
-    for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(id.subtopology)) {
-      shared_.stores.Unpublish(spec.name, id.partition);
-    }
-  }
+  tasks_.clear();
+  UnpublishOthers();
 }
 
 std::string StreamThread::TransactionalId(const EngineConfig& config,
@@ -150,11 +150,7 @@ base::Result<Turn> StreamThread::RunOnce() {
 void StreamThread::RestartDirty(const base::Status& why) {
   base::LogWarn("starting again without what was not committed",
                 {{"thread", name_}, {"why", why.ToString()}});
-  restorer_.Clear();
-  for (auto& [id, task] : tasks_) CloseTask(*task);
-  tasks_.clear();
-  routes_.clear();
-  last_route_ = {nullptr, nullptr};
+  CloseAllTasks();
   consumer_.reset();
   producer_.reset();
   producer_lost_ = false;
@@ -166,26 +162,55 @@ void StreamThread::RestartDirty(const base::Status& why) {
 }
 
 void StreamThread::CloseTask(Task& task) {
-  for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(task.id().subtopology)) {
-    shared_.stores.PublishRestoring(spec.name, task.id().partition);
-  }
+  PublishRestoring(task.id());
+  for (const Task::Input& input : task.inputs()) shared_.positions.Gone(input.tp);
   restorer_.Remove(task.id());
   task.MoveTo(TaskPhase::kClosed);
   shared_.tasks.Forget(task.id());
 }
 
-void StreamThread::Stop() {
-  if (consumer_ == nullptr) return;
-  // Leave() serves OnRevoked(), which commits.
-  const base::Status left = consumer_->Leave(shared_.config.leave_timeout);
-  if (!left.ok()) {
-    base::LogWarn("left without the group's consent",
-                  {{"thread", name_}, {"why", left.ToString()}});
-  }
+void StreamThread::CloseAllTasks() {
   restorer_.Clear();
   for (auto& [id, task] : tasks_) CloseTask(*task);
   tasks_.clear();
   routes_.clear();
+  last_route_ = {nullptr, nullptr};
+}
+
+void StreamThread::PublishRestoring(const base::TaskId& id) {
+  published_.insert(id);
+  for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(id.subtopology)) {
+    shared_.stores.PublishRestoring(spec.name, id.partition, slot_);
+  }
+}
+
+void StreamThread::UnpublishOthers() {
+  std::erase_if(published_, [this](const base::TaskId& id) {
+    if (tasks_.contains(id)) return false;
+    for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(id.subtopology)) {
+      shared_.stores.Unpublish(spec.name, id.partition, slot_);
+    }
+    return true;
+  });
+}
+
+void StreamThread::Stop() {
+  if (consumer_ == nullptr) return;
+  if (shared_.config.stay_on_stop) {
+    // As at a revocation, but nobody is told: whoever comes back with this name has its share still.
+    std::vector<base::TopicPartition> share;
+    for (const auto& [tp, route] : routes_) share.push_back(tp);
+    OnRevoked(share);
+  } else {
+    // Leave() serves OnRevoked(), which commits.
+    const base::Status left = consumer_->Leave(shared_.config.leave_timeout);
+    if (!left.ok()) {
+      base::LogWarn("left without the group's consent",
+                    {{"thread", name_}, {"why", left.ToString()}});
+    }
+  }
+  CloseAllTasks();
+  UnpublishOthers();
   consumer_.reset();
   producer_.reset();
   joined_ = false;
@@ -253,9 +278,13 @@ base::Status StreamThread::ProcessRecord(Task& task, Task::Input& input, const R
   const base::Offset offset = record.metadata.offset;
   if (input.next.has_value() && offset < *input.next) return base::Status::Ok();
 
+  const bool stateful = task.state() != nullptr;
+  if (stateful && record.key.has_value()) {
+    const base::Partition right = PartitionForKey(*record.key, input.partition_count);
+    if (right != input.tp.partition) return SendToItsPartition(task, input, batch, index, right);
+  }
   // The sample that measures latency from the first topic to the last.
   Headers headers;
-  const bool stateful = task.state() != nullptr;
   const bool sampled = offset.value % kOriginSampleEvery == 0;
   std::optional<int64_t> origin;
   if (stateful) {
@@ -322,6 +351,51 @@ base::Status StreamThread::ProduceOutputs(const Task& task, Task::Input& input,
     RETURN_IF_ERROR(produced);
   }
   output_bytes_ += outputs.bytes();
+  return base::Status::Ok();
+}
+
+/// A producer with another partitioner put the record where nobody looks for its key: it goes to its
+/// partition, in the transaction that moves past it here. Once: the header tells that it was sent.
+base::Status StreamThread::SendToItsPartition(Task& task, Task::Input& input,
+                                              const RecordBatch& batch, size_t index,
+                                              base::Partition right) {
+  const RawRecord& record = batch.record(index);
+  RETURN_IF_ERROR(EnsureTransaction());
+  work_done_ = true;
+  const auto refused = refused_inputs_.find(std::pair(input.tp, record.metadata.offset));
+  base::Status produced;
+  Headers headers = batch.ReadHeaders(index);
+  const bool sent_before = std::any_of(headers.begin(), headers.end(), [](const auto& header) {
+    return header.first == kMisplacedHeader;
+  });
+  if (sent_before || refused != refused_inputs_.end()) {
+    produced = Refuse(task, input, batch, index,
+                      base::Status::InvalidArgument(
+                          sent_before ? "wrong-partition: its key belongs to another partition"
+                                      : "refused-by-broker: " + refused->second.reason));
+  } else {
+    headers.emplace_back(std::string(kMisplacedHeader), std::to_string(input.tp.partition.value));
+    OutgoingRecord outgoing;
+    outgoing.topic = input.tp.topic;
+    outgoing.partition = right;
+    outgoing.key = record.key;
+    outgoing.value = record.value;
+    outgoing.headers = &headers;
+    outgoing.tag = MakeTag(input, record.metadata.offset);
+    output_bytes_ += record.value.value_or("").size();
+    shared_.metrics
+        .AddCounter("herald_records_repartitioned_total",
+                    "Records that lay in another partition than their key's and were sent there.",
+                    {{"topic", input.tp.topic}})
+        .Increment();
+    produced = producer_->Produce(outgoing);
+    if (produced.code() == base::StatusCode::kInvalidArgument) {
+      refused_inputs_[{input.tp, record.metadata.offset}] = {produced.message(), false};
+      return base::Status::Unavailable(produced.message());
+    }
+  }
+  RETURN_IF_ERROR(produced);
+  input.next = base::Offset{record.metadata.offset.value + 1};
   return base::Status::Ok();
 }
 

@@ -50,6 +50,7 @@ class StreamThread : private RebalanceListener {
 
   /// Commits what is done, leaves the group and closes. Gives up within the configured time-outs
   /// when the cluster is gone; what was not committed is replayed by whoever takes over.
+  /// With EngineConfig::stay_on_stop the group is not left.
   void Stop();
 
   /// After a Fatal: aborts an open transaction, which would block readers until it times out. The
@@ -82,6 +83,10 @@ class StreamThread : private RebalanceListener {
   /// Drops consumer, producer and tasks as a crash would; the next turn connects again.
   void RestartDirty(const base::Status& why);
   void CloseTask(Task& task);
+  void CloseAllTasks();
+  void PublishRestoring(const base::TaskId& id);
+  /// Says that what this thread had and has no more is not here.
+  void UnpublishOthers();
 
   // Bringing tasks up (stream_thread_tasks.cc).
   base::Status AdvanceTasks(bool* worked);
@@ -107,6 +112,8 @@ class StreamThread : private RebalanceListener {
                              size_t index);
   base::Status ProduceOutputs(const Task& task, Task::Input& input, const RawRecord& record,
                               const Headers* headers);
+  base::Status SendToItsPartition(Task& task, Task::Input& input, const RecordBatch& batch,
+                                  size_t index, base::Partition right);
   base::Status Refuse(const Task& task, const Task::Input& input, const RecordBatch& batch,
                       size_t index, const base::Status& why);
   base::Status PunctuateWhenDue();
@@ -141,6 +148,8 @@ class StreamThread : private RebalanceListener {
   base::Partition last_partition_;
   std::vector<base::TopicPartition> input_numbers_;
   std::chrono::nanoseconds retry_tasks_at_{0};
+  /// Tasks whose stores this thread has published, here or as restoring.
+  std::set<base::TaskId> published_;
   /// Tasks whose rows turned out unreadable: wiped before they are opened again.
   std::set<base::TaskId> distrusted_;
 

@@ -151,7 +151,12 @@ base::Status StreamThread::CommitRows() {
         return written.WithContext("task " + id.ToString());
       }
     }
-    if (moved) Report(*task);
+    if (!moved) continue;
+    Report(*task);
+    if (task->state() == nullptr) continue;
+    for (const Task::Input& input : task->inputs()) {
+      if (stored.contains(input.tp)) shared_.positions.Committed(input.tp, *input.next);
+    }
   }
   const int64_t now_ms = shared_.clock.NowMs();
   for (const int64_t origin_ms : origin_times_ms_) {

@@ -45,15 +45,15 @@ void StreamThread::OnAssigned(const std::vector<base::TopicPartition>& partition
     auto task = std::make_unique<Task>(id, inputs);
     for (Task::Input& input : task->inputs()) {
       input.index = static_cast<uint16_t>(input_numbers_.size());
+      input.partition_count = shared_.partition_counts.find(input.tp.topic)->second;
       input_numbers_.push_back(input.tp);
       routes_[input.tp] = {task.get(), &input};
     }
-    for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(id.subtopology)) {
-      shared_.stores.PublishRestoring(spec.name, id.partition);
-    }
+    PublishRestoring(id);
     Report(*task);
     tasks_[id] = std::move(task);
   }
+  UnpublishOthers();
   // Nothing is fetched before its task runs.
   const base::Status status = consumer_->Assign(assigned);
   if (!status.ok()) {
@@ -69,11 +69,7 @@ void StreamThread::OnAssigned(const std::vector<base::TopicPartition>& partition
 void StreamThread::OnRevoked(const std::vector<base::TopicPartition>& partitions) {
   base::LogInfo("revoked", {{"thread", name_}, {"partitions", partitions.size()}});
   // Readers go first: what is queried must not be older than what the next owner answers.
-  for (const auto& [id, task] : tasks_) {
-    for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(id.subtopology)) {
-      shared_.stores.PublishRestoring(spec.name, id.partition);
-    }
-  }
+  for (const auto& [id, task] : tasks_) PublishRestoring(id);
   // Called from within a poll, which may hold records that were never processed.
   inside_batch_ = true;
   const base::Status committed = Commit(shared_.config.revoke_commit_timeout);
@@ -91,6 +87,7 @@ void StreamThread::OnRevoked(const std::vector<base::TopicPartition>& partitions
     if (task->phase() == TaskPhase::kRunning && task->state() != nullptr) {
       task->MoveTo(TaskPhase::kSuspended);
       Report(*task);
+      for (const Task::Input& input : task->inputs()) shared_.positions.Gone(input.tp);
       shared_.tasks.Deposit(id, task->ReleaseState(), shared_.clock.Monotonic());
     } else {
       CloseTask(*task);
@@ -115,11 +112,7 @@ void StreamThread::OnLost(const std::vector<base::TopicPartition>& partitions) {
   work_done_ = false;
   output_bytes_ = 0;
   origin_times_ms_.clear();
-  restorer_.Clear();
-  for (auto& [id, task] : tasks_) CloseTask(*task);
-  tasks_.clear();
-  routes_.clear();
-  last_route_ = {nullptr, nullptr};
+  CloseAllTasks();
   joined_ = false;
 }
 
@@ -328,7 +321,10 @@ base::Status StreamThread::StartRunning(Task& task, int64_t replayed) {
   if (task.state() != nullptr) {
     const auto reader = task.state()->MakeReader();
     for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(task.id().subtopology)) {
-      shared_.stores.Publish(spec.name, task.id().partition, reader);
+      shared_.stores.Publish(spec.name, task.id().partition, reader, slot_);
+    }
+    for (const Task::Input& input : task.inputs()) {
+      shared_.positions.Committed(input.tp, *input.next);
     }
     base::LogInfo("task restored", {{"task", task.id().ToString()}, {"replayed", replayed}});
   }
@@ -348,6 +344,7 @@ void StreamThread::WipeAndReopen(const base::TaskId& id, const base::Status& why
   for (size_t i = 0; i < inputs.size(); ++i) {
     Task::Input& input = fresh->inputs()[i];
     input.index = it->second->inputs()[i].index;
+    input.partition_count = it->second->inputs()[i].partition_count;
     routes_[input.tp] = {fresh.get(), &input};
   }
   last_route_ = {nullptr, nullptr};

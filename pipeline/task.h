@@ -46,6 +46,8 @@ class Task {
     size_t source = 0;
     /// Its number within the stream thread, for the tags of outgoing records.
     uint16_t index = 0;
+    /// Of its topic.
+    int32_t partition_count = 0;
     /// Next offset to process; unset until the start is known.
     std::optional<base::Offset> next;
     /// What the last commit covered.

@@ -76,6 +76,24 @@ class FakeAdmin : public pipeline::Admin {
     });
   }
 
+  Result<pipeline::GroupDescription> DescribeGroup(const std::string& group,
+                                                   milliseconds) override {
+    using pipeline::GroupDescription;
+    return Ask<GroupDescription>("admin.describe_group", [&]() -> Result<GroupDescription> {
+      GroupDescription description;
+      description.stable = true;
+      const auto found = broker_.groups.find(group);
+      if (found == broker_.groups.end()) return description;
+      description.stable = !found->second.preparing();
+      for (auto& [instance, share] : found->second.Shares()) {
+        // As the coordinator: between generations it knows the members, not their shares.
+        description.members.push_back(
+            {instance, description.stable ? share : std::vector<TopicPartition>()});
+      }
+      return description;
+    });
+  }
+
  private:
   template <typename T, typename Answer>
   Result<T> Ask(const std::string& name, Answer&& answer) {

@@ -125,7 +125,7 @@ enum class LostCommit {
 /// for a consumer without a group, "producer.init", "producer.begin", "producer.produce",
 /// "producer.send_positions", "producer.commit", "producer.abort", "producer.flush",
 /// "async_producer.produce", "admin.cluster_id", "admin.describe_topics", "admin.create_topics",
-/// "admin.list_offsets".
+/// "admin.list_offsets", "admin.describe_group".
 class FakeClients : public pipeline::KafkaClients {
  public:
   struct Options {

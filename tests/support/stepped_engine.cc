@@ -44,7 +44,7 @@ Status SteppedEngine::SetUpTopics() {
                                           config_.replication_factor, config_.request_timeout);
   if (!described.ok()) return described.status();
   pipeline::EngineShared shared{topology_,   config_, clients_, clock_, metrics_,
-                                *directory_, memory_, stores_,  tasks_, {}};
+                                *directory_, memory_, stores_,  tasks_, positions_, {}};
   std::vector<pipeline::TopicSpec> changelogs;
   for (const pipeline::StoreDescription& store : topology_.stores()) {
     if (!config_.changelogs || !store.options.changelog) continue;

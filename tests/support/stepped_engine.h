@@ -13,6 +13,7 @@
 #include "pipeline/engine_shared.h"
 #include "pipeline/global_table_loader.h"
 #include "pipeline/kafka_client.h"
+#include "pipeline/position_watch.h"
 #include "pipeline/state_directory.h"
 #include "pipeline/store_registry.h"
 #include "pipeline/stream_thread.h"
@@ -51,6 +52,7 @@ class SteppedEngine {
 
   pipeline::StoreRegistry& stores() { return stores_; }
   const pipeline::TaskRegistry& tasks() const { return tasks_; }
+  pipeline::PositionWatch& positions() { return positions_; }
   base::Metrics& metrics() { return metrics_; }
   int32_t PartitionCount(const std::string& topic) const;
 
@@ -68,6 +70,7 @@ class SteppedEngine {
   state::SharedMemory memory_;
   pipeline::StoreRegistry stores_;
   pipeline::TaskRegistry tasks_;
+  pipeline::PositionWatch positions_;
   std::optional<pipeline::StateDirectory> directory_;
   std::optional<pipeline::EngineShared> shared_;
   std::map<std::string, pipeline::TopicDescription> described_;

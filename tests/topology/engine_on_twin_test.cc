@@ -36,10 +36,11 @@ const base::TopicPartition kChangelog{"app-inbox-changelog", base::Partition{0}}
 class HeraldOnTwin {
  public:
   HeraldOnTwin(support::FakeCluster& cluster, base::ManualClock& clock, const std::string& instance,
-               const std::filesystem::path& directory, int threads = 1)
+               const std::filesystem::path& directory, int threads = 1, bool stay_on_stop = false)
       : topology_(BuildNotificationTopology(Topics(), {})),
         clients_(cluster),
-        engine_(topology_, Config(instance, directory, threads), Specs(), 1, clients_, clock) {
+        engine_(topology_, Config(instance, directory, threads, stay_on_stop), Specs(), 1, clients_,
+                clock) {
     EXPECT_TRUE(engine_.Start().ok());
   }
 
@@ -61,8 +62,8 @@ class HeraldOnTwin {
   }
 
   /// -1 while the inbox cannot be read here.
-  int InboxTotal(const std::string& recipient) {
-    const auto found = engine_.stores().Find(kInboxStore, base::Partition{0});
+  int InboxTotal(const std::string& recipient, base::Partition partition = base::Partition{0}) {
+    const auto found = engine_.stores().Find(kInboxStore, partition);
     if (found.where != pipeline::StoreLookup::Where::kHere) return -1;
     const auto view = found.reader->Snapshot();
     return static_cast<int>(ReadCounts(view->Store(kInboxStore), recipient).value().total);
@@ -73,13 +74,15 @@ class HeraldOnTwin {
 
  private:
   static pipeline::EngineConfig Config(const std::string& instance,
-                                       const std::filesystem::path& directory, int threads) {
+                                       const std::filesystem::path& directory, int threads,
+                                       bool stay_on_stop) {
     pipeline::EngineConfig config;
     config.application_id = "app";
     config.instance_id = instance;
     config.state_directory = directory;
     config.dead_letters_topic = "dead-letters";
     config.threads = threads;
+    config.stay_on_stop = stay_on_stop;
     config.block_cache_bytes = kMemoryBytes;
     config.write_buffer_bytes = kMemoryBytes;
     return config;
@@ -110,9 +113,10 @@ class EngineOnTwin : public ::testing::Test {
     cluster_.CreateTopic("users", 1, {{"cleanup.policy", "compact"}});
   }
 
-  std::unique_ptr<HeraldOnTwin> Start(const std::string& instance, int threads = 1) {
+  std::unique_ptr<HeraldOnTwin> Start(const std::string& instance, int threads = 1,
+                                      bool stay_on_stop = false) {
     return std::make_unique<HeraldOnTwin>(cluster_, clock_, instance, scratch_.path() / instance,
-                                          threads);
+                                          threads, stay_on_stop);
   }
 
   void Follow(const std::string& actor, const std::string& target) {
@@ -255,6 +259,60 @@ TEST_F(EngineOnTwin, HandsOverWhenItIsStopped) {
   ASSERT_TRUE(b->RunUntil([&] { return b->InboxTotal("1") == 2; }));
 }
 
+TEST_F(EngineOnTwin, KeepsItsShareOverARestartWhenToldToStay) {
+  auto a = Start("a", /*threads=*/1, /*stay_on_stop=*/true);
+  Follow("2", "1");
+  ASSERT_TRUE(a->RunUntil([&] { return a->InboxTotal("1") == 1; }));
+  const int64_t generation = cluster_.Generation("app");
+  const uint64_t read = cluster_.RecordsRead(kChangelog.topic);
+  a->engine().Stop();
+  EXPECT_EQ(a->InboxTotal("1"), -1) << "who has stopped answers nothing";
+  EXPECT_THAT(cluster_.Shares("app"), SizeIs(1));
+  EXPECT_THAT(cluster_.OpenTransactions(), IsEmpty());
+  a.reset();
+  a = Start("a", /*threads=*/1, /*stay_on_stop=*/true);
+  ASSERT_TRUE(a->RunUntil([&] { return a->InboxTotal("1") == 1; }));
+  EXPECT_EQ(cluster_.Generation("app"), generation);
+  EXPECT_EQ(cluster_.RecordsRead(kChangelog.topic), read) << "nothing is replayed";
+}
+
+TEST_F(EngineOnTwin, SaysThatAPartitionIsNotHereOnceItIsAnothersShare) {
+  auto a = Start("a", /*threads=*/2);
+  ASSERT_TRUE(
+      a->RunUntil([&] { return a->engine().Ready() && cluster_.Shares("app").size() == 2; }));
+  // The partition goes to the other thread of the process, then to another process.
+  const auto where = [&] { return a->engine().stores().Find(kInboxStore, {0}).where; };
+  EXPECT_EQ(where(), pipeline::StoreLookup::Where::kHere);
+  auto b = Start("A");  // before "a-0", so that range gives it the partition
+  ASSERT_TRUE(b->RunUntil([&] {
+    a->Run(1);
+    return b->engine().Ready() && a->engine().Ready() && b->InboxTotal("1") == 0;
+  }));
+  EXPECT_EQ(where(), pipeline::StoreLookup::Where::kNotHere);
+  b->engine().Stop();
+  ASSERT_TRUE(a->RunUntil([&] { return where() == pipeline::StoreLookup::Where::kHere; }));
+}
+
+TEST_F(EngineOnTwin, TellsThoseWhoWaitHowFarItHasCommitted) {
+  auto a = Start("a");
+  ASSERT_TRUE(a->RunUntil([&] { return a->engine().Ready(); }));
+  using Outcome = pipeline::PositionWatch::Outcome;
+  const base::TopicPartition notifications{"notifications", {0}};
+  std::optional<Outcome> first;
+  a->engine().positions().Wait(notifications, {0}, [&](Outcome outcome) {
+    first = outcome;
+    EXPECT_EQ(a->InboxTotal("1"), 1) << "readers see it by then";
+  });
+  Follow("2", "1");
+  ASSERT_TRUE(a->RunUntil([&] { return first.has_value(); }));
+  EXPECT_EQ(*first, Outcome::kPassed);
+  std::optional<Outcome> second;
+  a->engine().positions().Wait(notifications, {100}, [&](Outcome outcome) { second = outcome; });
+  EXPECT_FALSE(second.has_value());
+  a->engine().Stop();
+  EXPECT_EQ(second, Outcome::kMoved);
+}
+
 TEST_F(EngineOnTwin, ReplaysNothingAfterItWasStopped) {
   auto a = Start("a");
   Follow("2", "1");
@@ -285,6 +343,74 @@ TEST_F(EngineOnTwin, ReplaysOneTransactionAfterACrashBetweenCommitAndRows) {
   // The transaction's records lie between the old end and its marker.
   const int64_t transaction = cluster_.LogEnd(kChangelog).value - end.value - 1;
   EXPECT_EQ(static_cast<int64_t>(cluster_.RecordsRead(kChangelog.topic) - read), transaction);
+}
+
+/// Records with a key that were put into a partition that is not their key's.
+class MisplacedRecords : public ::testing::Test {
+ protected:
+  static constexpr int32_t kPartitions = 4;
+
+  MisplacedRecords()
+      : clock_(kNowMs), cluster_({.seed = 7, .clock = &clock_, .poll_clock = &clock_}) {
+    for (const char* topic : {"events", "notifications", "dead-letters"}) {
+      cluster_.CreateTopic(topic, kPartitions);
+    }
+    cluster_.CreateTopic("users", 1, {{"cleanup.policy", "compact"}});
+    herald_ = std::make_unique<HeraldOnTwin>(cluster_, clock_, "a", scratch_.path() / "a");
+    EXPECT_TRUE(herald_->RunUntil([&] { return herald_->engine().Ready(); }));
+  }
+
+  /// A notification as Herald writes it.
+  std::string NotificationFor(const std::string& recipient) {
+    cluster_.Append("events", {0}, std::nullopt,
+                    R"({"type":"follow","actor":"2","target":")" + recipient + "\"}");
+    EXPECT_TRUE(herald_->RunUntil(
+        [&] { return cluster_.CommittedRecords("notifications").size() == 1; }));
+    return *cluster_.CommittedRecords("notifications").front().value;
+  }
+
+  base::ManualClock clock_;
+  support::ScratchDirectory scratch_;
+  support::FakeCluster cluster_;
+  std::unique_ptr<HeraldOnTwin> herald_;
+};
+
+TEST_F(MisplacedRecords, AreSentToTheirKeysPartitionOnce) {
+  const std::string recipient = "9";
+  const base::Partition right = pipeline::PartitionForKey(recipient, kPartitions);
+  std::string value = NotificationFor("1");
+  // The same for another recipient, as a producer with another partitioner would write it.
+  value.replace(value.find(R"("recipient":"1")"), 15, R"("recipient":"9")");
+  for (int32_t i = 0; i < kPartitions; ++i) {
+    if (base::Partition{i} == right) continue;
+    cluster_.Append("notifications", {i}, recipient, value, {{"trace", "t-1"}});
+  }
+  ASSERT_TRUE(herald_->RunUntil([&] { return herald_->InboxTotal(recipient, right) == 1; }));
+  herald_->Run(50);
+  EXPECT_EQ(herald_->InboxTotal(recipient, right), 1) << "one identity, one row";
+  int sent = 0;
+  for (const support::StoredRecord& record : cluster_.CommittedRecords("notifications")) {
+    if (record.key != recipient || record.partition != right) continue;
+    ++sent;
+    EXPECT_EQ(record.value, value);
+    EXPECT_THAT(record.headers, testing::Contains(testing::Pair("trace", "t-1")));
+    EXPECT_THAT(record.headers, testing::Contains(testing::Key("herald-misplaced")));
+  }
+  EXPECT_EQ(sent, kPartitions - 1);
+  EXPECT_THAT(herald_->engine().metrics().Serialize(),
+              HasSubstr("herald_records_repartitioned_total{topic=\"notifications\"} 3"));
+  EXPECT_THAT(cluster_.CommittedRecords("dead-letters"), IsEmpty());
+}
+
+TEST_F(MisplacedRecords, BecomeDeadLettersWhenTheyWereSentBefore) {
+  const base::Partition right = pipeline::PartitionForKey("9", kPartitions);
+  const base::Partition wrong{(right.value + 1) % kPartitions};
+  cluster_.Append("notifications", wrong, "9", "{}", {{"herald-misplaced", "0"}});
+  ASSERT_TRUE(
+      herald_->RunUntil([&] { return cluster_.CommittedRecords("dead-letters").size() == 1; }));
+  const auto letter = cluster_.CommittedRecords("dead-letters").front();
+  EXPECT_THAT(letter.headers, testing::Contains(testing::Pair(
+                                  "reason", testing::Optional(HasSubstr("wrong-partition")))));
 }
 
 }  // namespace

@@ -66,6 +66,36 @@ TEST_F(LibrdkafkaGroupTest, LeavingLetsAnotherStaticMemberTakeOverAtOnce) {
   EXPECT_EQ(*committed, (Positions{{mine, Offset{7}}}));
 }
 
+TEST_F(LibrdkafkaGroupTest, IsDescribedWithTheShareOfEachStaticMember) {
+  const std::string topic = MakeTopic(3);
+  const std::string group = UniqueName("group");
+  auto nobody = clients_->admin().DescribeGroup(group, kPatience);
+  ASSERT_TRUE(nobody.ok()) << nobody.status().ToString();
+  EXPECT_TRUE(nobody->stable);
+  EXPECT_TRUE(nobody->members.empty());
+
+  auto first = NewMember(group, "one");
+  GroupWatcher first_watcher(first.get());
+  ASSERT_OK(first->Subscribe({topic}, &first_watcher));
+  PollUntil(first.get(), [&] { return first_watcher.owned.size() == 3; });
+  auto second = NewMember(group, "two");
+  GroupWatcher second_watcher(second.get());
+  ASSERT_OK(second->Subscribe({topic}, &second_watcher));
+  PollUntil(second.get(), [&] {
+    auto batch = first->Poll(milliseconds(10), 10);
+    return first_watcher.owned.size() == 2 && second_watcher.owned.size() == 1;
+  });
+  auto described = clients_->admin().DescribeGroup(group, kPatience);
+  ASSERT_TRUE(described.ok()) << described.status().ToString();
+  EXPECT_TRUE(described->stable);
+  std::map<std::string, std::vector<TopicPartition>> shares;
+  for (const GroupMember& member : described->members) {
+    shares[member.group_instance_id] = member.partitions;
+  }
+  EXPECT_EQ(shares, (std::map<std::string, std::vector<TopicPartition>>{
+                        {"one", first_watcher.owned}, {"two", second_watcher.owned}}));
+}
+
 TEST_F(LibrdkafkaGroupTest, AMemberThatIsDestroyedKeepsItsShareForItsReturn) {
   const std::string topic = MakeTopic(2);
   const std::string group = UniqueName("group");

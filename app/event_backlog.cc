@@ -1,0 +1,52 @@
+#include "app/event_backlog.h"
+
+#include <utility>
+
+namespace app {
+
+EventBacklog::EventBacklog(std::unique_ptr<pipeline::AsyncProducer> producer, std::string topic,
+                           PositionFunction position)
+    : topic_(std::move(topic)), position_(std::move(position)), producer_(std::move(producer)) {}
+
+void EventBacklog::Produce(std::string_view topic, base::Partition partition,
+                           std::optional<std::string_view> key,
+                           std::optional<std::string_view> value, Delivered delivered) {
+  if (topic != topic_) {
+    return producer_->Produce(topic, partition, key, value, std::move(delivered));
+  }
+  const size_t bytes = key.value_or("").size() + value.value_or("").size();
+  {
+    // Counted from now on: many may be on their way at once.
+    const std::lock_guard lock(shared_->mutex);
+    shared_->partitions[partition].bytes += bytes;
+  }
+  producer_->Produce(topic, partition, key, value,
+                     [shared = shared_, partition, bytes,
+                      delivered = std::move(delivered)](const base::Result<base::Offset>& outcome) {
+                       {
+                         const std::lock_guard lock(shared->mutex);
+                         Unread& unread = shared->partitions[partition];
+                         if (outcome.ok()) {
+                           unread.records[*outcome] = bytes;
+                         } else {
+                           unread.bytes -= bytes;
+                         }
+                       }
+                       delivered(outcome);
+                     });
+}
+
+bool EventBacklog::IsFull(base::Partition partition) {
+  const std::optional<base::Offset> position = position_(partition);
+  const std::lock_guard lock(shared_->mutex);
+  Unread& unread = shared_->partitions[partition];
+  if (position.has_value()) {
+    const auto end = unread.records.lower_bound(*position);
+    for (auto it = unread.records.begin(); it != end; it = unread.records.erase(it)) {
+      unread.bytes -= it->second;
+    }
+  }
+  return unread.bytes >= kBacklogBytesMax;
+}
+
+}  // namespace app

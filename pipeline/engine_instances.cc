@@ -1,0 +1,107 @@
+// The engine's instances thread: where the other instances are, and which of them has what.
+
+#include <utility>
+
+#include "base/log.h"
+#include "pipeline/engine.h"
+#include "pipeline/partitioner.h"
+
+namespace pipeline {
+namespace {
+
+constexpr std::chrono::milliseconds kAskEvery{1000};
+// When somebody waits for the answer.
+constexpr std::chrono::milliseconds kAskEveryWhenWanted{100};
+// Without an answer for so long, what was known is forgotten.
+constexpr std::chrono::milliseconds kOwnersKept{5000};
+// Short, for stopping waits for it.
+constexpr std::chrono::milliseconds kAskTimeout{1000};
+constexpr std::chrono::milliseconds kAdvertiseEvery{1000};
+constexpr std::chrono::milliseconds kRetryWait{500};
+
+}  // namespace
+
+TopicSpec Engine::InstancesTopic() const {
+  TopicSpec spec;
+  spec.name = config_.topic_prefix + config_.application_id + "-instances";
+  spec.cleanup_policy = "compact";
+  spec.partitions = 1;
+  return spec;
+}
+
+void Engine::Advertise(const std::string& address, AsyncProducer& producer) {
+  const std::lock_guard lock(mutex_);
+  advertised_ = {address, clock_.NowMs()};
+  advertiser_ = &producer;
+}
+
+std::optional<Instance> Engine::FindOwner(const base::TopicPartition& tp) {
+  if (!instances_.has_value()) return std::nullopt;
+  owners_wanted_ = true;
+  return instances_->FindOwner(tp);
+}
+
+void Engine::RunInstances(const std::stop_token& stop) {
+  GlobalTableLoader loader(*shared_, *addresses_, described_.at(addresses_->topic()));
+  bool open = false;
+  while (!stop.stop_requested()) {
+    // Waits a moment for records; that is this loop's pace.
+    const base::Status read = open ? loader.RunOnce() : loader.Open();
+    if (read.ok()) {
+      open = true;
+    } else if (read.code() == base::StatusCode::kUnavailable) {
+      base::LogDebug("the instances' addresses cannot be read now", {{"why", read.message()}});
+      if (!Pause(stop, kRetryWait)) return;
+    } else {
+      Fail(read.WithContext("the table of instances"));
+      return;
+    }
+    AskTheGroup();
+    if (open && loader.caught_up()) AdvertiseWhenDue();
+  }
+}
+
+void Engine::AskTheGroup() {
+  const std::chrono::nanoseconds now = clock_.Monotonic();
+  const auto every = owners_wanted_ ? kAskEveryWhenWanted : kAskEvery;
+  if (now - group_asked_ < every) return;
+  group_asked_ = now;
+  owners_wanted_ = false;
+  auto group = clients_.admin().DescribeGroup(config_.application_id, kAskTimeout);
+  if (group.ok()) {
+    group_answered_ = now;
+    instances_->Refresh(*group);
+    return;
+  }
+  base::LogDebug("the group was not described", {{"why", group.status().message()}});
+  if (now - group_answered_ >= kOwnersKept) instances_->Forget();
+}
+
+/// Until it reads its own address back: the record may get lost on its way, or another process of
+/// this name may have written its own.
+void Engine::AdvertiseWhenDue() {
+  const std::chrono::nanoseconds now = clock_.Monotonic();
+  if (now - advertised_at_ < kAdvertiseEvery) return;
+  AsyncProducer* producer = nullptr;
+  InstanceRecord record;
+  {
+    const std::lock_guard lock(mutex_);
+    producer = advertiser_;
+    record = advertised_;
+  }
+  if (producer == nullptr) return;
+  const auto known = addresses_->Get(instance_id_);
+  if (known.ok() && *known != nullptr && (*known)->address == record.address) return;
+  advertised_at_ = now;
+  std::string value;
+  Serde<InstanceRecord>().Encode(record, value);
+  const std::string& topic = addresses_->topic();
+  producer->Produce(topic, PartitionForKey(instance_id_, PartitionCount(topic)), instance_id_,
+                    value, [](const base::Result<base::Offset>& outcome) {
+                      if (outcome.ok()) return;
+                      base::LogWarn("the address of this instance was not written, trying on",
+                                    {{"why", outcome.status().message()}});
+                    });
+}
+
+}  // namespace pipeline

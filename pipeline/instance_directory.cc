@@ -1,0 +1,115 @@
+#include "pipeline/instance_directory.h"
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace pipeline {
+namespace {
+
+constexpr size_t kInstanceBytesMax = 4096;
+constexpr char kTimeFormat[] = "%Y-%m-%dT%H:%M:%SZ";
+
+std::string TimeText(int64_t ms) {
+  const std::time_t seconds = ms / 1000;
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::array<char, 32> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), kTimeFormat, &parts)};
+}
+
+/// 0 when it cannot be read: it is for people only.
+int64_t TimeOf(const std::string& text) {
+  std::tm parts{};
+  if (strptime(text.c_str(), kTimeFormat, &parts) == nullptr) return 0;
+  return static_cast<int64_t>(timegm(&parts)) * 1000;
+}
+
+}  // namespace
+
+base::Result<InstanceRecord> Serde<InstanceRecord>::Decode(const RawRecord& record) {
+  if (!record.value.has_value() || record.value->size() > kInstanceBytesMax) {
+    return base::Status::InvalidArgument("wrong-shape: an instance is a small JSON object");
+  }
+  const auto json = nlohmann::json::parse(*record.value, nullptr, /*allow_exceptions=*/false);
+  const auto text = [&json](const char* field) {
+    const auto it = json.find(field);
+    return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
+  };
+  if (!json.is_object() || text("address").empty()) {
+    return base::Status::InvalidArgument("wrong-shape: address is missing");
+  }
+  return InstanceRecord{text("address"), TimeOf(text("started"))};
+}
+
+void Serde<InstanceRecord>::Encode(const InstanceRecord& value, std::string& out) {
+  const nlohmann::ordered_json json = {{"address", value.address},
+                                       {"started", TimeText(value.started_ms)}};
+  out += json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string InstanceDirectory::InstanceOfMember(const std::string& group_instance_id) {
+  return group_instance_id.substr(0, group_instance_id.rfind('-'));
+}
+
+void InstanceDirectory::Refresh(const GroupDescription& group) {
+  std::map<base::TopicPartition, std::string> owners;
+  std::map<std::string, std::vector<base::TopicPartition>> shares;
+  for (const GroupMember& member : group.members) {
+    const std::string id = InstanceOfMember(member.group_instance_id);
+    std::vector<base::TopicPartition>& share = shares[id];
+    if (!group.stable) continue;
+    for (const base::TopicPartition& tp : member.partitions) {
+      owners[tp] = id;
+      share.push_back(tp);
+    }
+  }
+  for (auto& [id, share] : shares) std::sort(share.begin(), share.end());
+  const std::lock_guard lock(mutex_);
+  owners_ = std::move(owners);
+  shares_ = std::move(shares);
+}
+
+void InstanceDirectory::Forget() {
+  const std::lock_guard lock(mutex_);
+  owners_.clear();
+  shares_.clear();
+}
+
+std::optional<Instance> InstanceDirectory::FindOwner(const base::TopicPartition& tp) const {
+  std::string id;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto it = owners_.find(tp);
+    if (it == owners_.end()) return std::nullopt;
+    id = it->second;
+  }
+  Instance owner = Describe(id);
+  if (owner.address.empty() && !owner.self) return std::nullopt;
+  return owner;
+}
+
+std::vector<InstanceShare> InstanceDirectory::Shares() const {
+  std::map<std::string, std::vector<base::TopicPartition>> shares;
+  {
+    const std::lock_guard lock(mutex_);
+    shares = shares_;
+  }
+  std::vector<InstanceShare> all;
+  all.reserve(shares.size());
+  for (auto& [id, partitions] : shares) all.push_back({Describe(id), std::move(partitions)});
+  return all;
+}
+
+Instance InstanceDirectory::Describe(const std::string& id) const {
+  Instance instance{id, "", id == own_id_};
+  // A table that cannot be read is as one that is empty: nobody is known.
+  if (const auto found = addresses_.Get(id); found.ok() && *found != nullptr) {
+    instance.address = (*found)->address;
+  }
+  return instance;
+}
+
+}  // namespace pipeline
