@@ -13,6 +13,7 @@
 #include <thread>
 #include <utility>
 
+#include "app/event_backlog.h"
 #include "app/ready_file.h"
 #include "app/signals.h"
 #include "app/status_json.h"
@@ -44,6 +45,8 @@ constexpr milliseconds kStopTimeMax{9000};
 constexpr milliseconds kReadyLookEvery{50};
 constexpr milliseconds kUsersTimeout{60'000};
 constexpr int kHttpThreads = 2;
+// With the embedded broker: a request must fit beside what is unread (see EventBacklog).
+constexpr size_t kEmbeddedBodyBytesMax = size_t{1} << 20;
 constexpr int64_t kDayMs = int64_t{24} * 3600 * 1000;
 
 std::vector<pipeline::TopicSpec> ProductTopics(const stages::Topics& topics) {
@@ -80,7 +83,10 @@ pipeline::EngineConfig MakeEngineConfig(const RunOptions& options, const stages:
   config.dead_letters_topic = topics.dead_letters;
   config.changelogs = !options.embedded;
   config.replication_factor = options.replication_factor;
+  config.several_instances = !options.embedded;
   config.accept_new_cluster = options.accept_new_cluster;
+  config.session_timeout = milliseconds(options.session_timeout_ms);
+  config.stay_on_stop = options.stay_on_stop;
   config.commit_interval = milliseconds(options.commit_interval_ms);
   config.broker_timeout = milliseconds(options.broker_timeout_ms);
   return config;
@@ -148,6 +154,9 @@ class Run {
   base::Status StartBroker();
   base::Status StartEngine(const std::atomic<bool>& stopping);
   base::Status StartHttp();
+  serving::Backend MakeBackend();
+  void Advertise();
+  std::optional<base::Offset> EventsPosition(base::Partition partition) const;
   bool UsersLoaded() const;
   base::Status Readiness() const;
 
@@ -160,6 +169,8 @@ class Run {
   std::unique_ptr<pipeline::KafkaClients> clients_;
   std::optional<pipeline::Topology> topology_;
   std::unique_ptr<pipeline::AsyncProducer> producer_;
+  /// The producer, when it counts what is unread (embedded broker).
+  EventBacklog* backlog_ = nullptr;
   std::mutex mutex_;
   bool signalled_ = false;
   std::unique_ptr<pipeline::Engine> engine_;
@@ -214,6 +225,13 @@ base::Status Run::StartEngine(const std::atomic<bool>& stopping) {
   auto producer = clients_->NewAsyncProducer();
   if (!producer.ok()) return producer.status();
   producer_ = std::move(*producer);
+  if (options_.embedded) {
+    auto backlog = std::make_unique<EventBacklog>(
+        std::move(producer_), topics_.events,
+        [this](base::Partition partition) { return EventsPosition(partition); });
+    backlog_ = backlog.get();
+    producer_ = std::move(backlog);
+  }
   if (!options_.users_file.empty()) {
     auto loaded = LoadUsersFile(options_.users_file, topics_.users,
                                 engine_->PartitionCount(topics_.users), *producer_, kUsersTimeout);
@@ -251,7 +269,16 @@ base::Status Run::Start(const std::atomic<bool>& stopping) {
   return StartHttp();
 }
 
-base::Status Run::StartHttp() {
+std::optional<base::Offset> Run::EventsPosition(base::Partition partition) const {
+  for (const pipeline::TaskReport& task : engine_->Status().tasks) {
+    for (const auto& [tp, position] : task.inputs) {
+      if (tp.topic == topics_.events && tp.partition == partition) return position;
+    }
+  }
+  return std::nullopt;
+}
+
+serving::Backend Run::MakeBackend() {
   serving::Backend backend;
   backend.stores = &engine_->stores();
   backend.events_partitions = engine_->PartitionCount(topics_.events);
@@ -269,19 +296,49 @@ base::Status Run::StartHttp() {
     return StatusJson(engine_->Status(), options_.parsed_guarantee, options_.brokers);
   };
   backend.readiness = [this] { return Readiness(); };
+  backend.positions = &engine_->positions();
+  backend.action_timeout = milliseconds(options_.action_timeout_ms);
+  backend.find_owner = [this](base::Partition partition) {
+    return engine_->FindOwner({topics_.notifications, partition});
+  };
+  backend.instance_id = engine_->instance_id();
+  if (backlog_ != nullptr) {
+    backend.events_backlogged = [this](base::Partition partition) {
+      return backlog_->IsFull(partition);
+    };
+  }
+  return backend;
+}
 
+void Run::Advertise() {
+  if (options_.embedded) return;
+  std::string address = options_.advertise;
+  if (address.empty()) {
+    address = http_addresses_.front();
+    if (address.starts_with("0.0.0.0:") || address.starts_with("[::]:")) {
+      base::LogWarn("other instances are told of an address that means any; give --advertise "
+                    "ADDR:PORT when there is more than one machine",
+                    {{"advertised", address}});
+    }
+  }
+  engine_->Advertise(address, *producer_);
+}
+
+base::Status Run::StartHttp() {
   serving::HttpServer::Options http;
   http.listen = options_.listen;
   http.threads = kHttpThreads;
+  if (options_.embedded) http.limits.body_bytes_max = kEmbeddedBodyBytesMax;
   http.metrics = &metrics_;
   http_ = std::make_unique<serving::HttpServer>(std::move(http));
-  service_ = std::make_unique<serving::InboxService>(std::move(backend), http_->timers());
+  service_ = std::make_unique<serving::InboxService>(MakeBackend(), http_->timers());
   auto bound = http_->Start(service_->handler());
   if (!bound.ok()) return bound.status();
   http_addresses_ = std::move(*bound);
   for (const std::string& address : http_addresses_) {
     base::LogInfo("listening", {{"http", address}});
   }
+  Advertise();
   return base::Status::Ok();
 }
 

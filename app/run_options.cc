@@ -57,6 +57,22 @@ void AddRunOptions(CLI::App& command, RunOptions& options) {
   command.add_option("--instance-id", options.instance_id,
                      "This instance's stable name (default: a random one kept in the state "
                      "directory)");
+  command.add_option("--advertise", options.advertise,
+                     "ADDR:PORT at which other instances reach this one (default: the first "
+                     "--listen address)");
+  command.add_option("--session-timeout-ms", options.session_timeout_ms,
+                     "Without a sign of life for so long, an instance's partitions go to others; "
+                     "one that is back sooner keeps them. Kafka allows 6000 to 1800000 unless told "
+                     "otherwise")
+      ->check(CLI::Range(int64_t{1'000}, int64_t{1'800'000}))
+      ->capture_default_str();
+  command.add_flag("--stay-on-stop", options.stay_on_stop,
+                   "Keep the partitions when stopped, for a restart within the session time-out "
+                   "(rolling restarts)");
+  command.add_option("--action-timeout-ms", options.action_timeout_ms,
+                     "How long read, unread, seen and delete wait until the inbox shows them")
+      ->check(CLI::Range(int64_t{100}, int64_t{25'000}))
+      ->capture_default_str();
   command.add_option("--topic-prefix", options.topic_prefix, "Goes before every topic name");
   command.add_option("--users", options.users_file,
                      "NDJSON file of users (id, name, handle, avatar_url) to load at start");
@@ -83,7 +99,8 @@ void AddRunOptions(CLI::App& command, RunOptions& options) {
   command.footer(
       "Examples:\n"
       "  herald run --embedded --users examples/users.ndjson\n"
-      "  herald run --brokers localhost:9092 --state-dir /var/lib/herald --threads 2\n\n"
+      "  herald run --brokers localhost:9092 --state-dir /var/lib/herald --threads 2\n"
+      "  herald run --brokers localhost:9092 --listen 10.0.0.7:8080 --stay-on-stop\n\n"
       "Exit codes: 0 stopped by SIGTERM or SIGINT, 1 a failure (the last log line says which),\n"
       "2 a wrong command line.");
 }
@@ -118,6 +135,9 @@ std::string RunOptions::Finish() {
         std::string::npos) {
       return "\"" + *name + "\": only letters, digits, '.', '_' and '-' make topic and group names";
     }
+  }
+  if (!advertise.empty() && advertise.find_last_of(':') == std::string::npos) {
+    return "--advertise wants ADDR:PORT, not \"" + advertise + "\"";
   }
   if (application_id.empty()) return "--application-id must not be empty";
   if (listen.empty()) listen.emplace_back("127.0.0.1:8080");

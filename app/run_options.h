@@ -28,6 +28,10 @@ struct RunOptions {
   int32_t partitions = 4;
   int32_t replication_factor = 1;
   std::string instance_id;
+  std::string advertise;
+  int64_t session_timeout_ms = 10'000;
+  bool stay_on_stop = false;
+  int64_t action_timeout_ms = 5'000;
   std::string topic_prefix;
   std::string users_file;
   uint64_t inbox_items_max = 100'000;

@@ -1,6 +1,8 @@
 #include "app/status_json.h"
 
+#include <map>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "base/metrics.h"
 
@@ -27,6 +29,19 @@ std::string StatusJson(const pipeline::EngineStatus& status, pipeline::Guarantee
                      {"inputs", std::move(inputs)},
                      {"restore_remaining", std::move(restoring)}});
   }
+  Json instances = Json::array();
+  for (const pipeline::InstanceShare& share : status.instances) {
+    std::map<std::string, std::vector<int32_t>> partitions;
+    for (const base::TopicPartition& tp : share.partitions) {
+      partitions[tp.topic].push_back(tp.partition.value);
+    }
+    instances.push_back(
+        {{"id", share.instance.id},
+         {"address",
+          share.instance.address.empty() ? Json(nullptr) : Json(share.instance.address)},
+         {"self", share.instance.self},
+         {"partitions", partitions}});
+  }
   const Json body = {
       {"version", std::string(base::BuildVersion())},
       {"instance", status.instance_id},
@@ -36,7 +51,8 @@ std::string StatusJson(const pipeline::EngineStatus& status, pipeline::Guarantee
        guarantee == pipeline::Guarantee::kExactlyOnce ? "exactly_once" : "at_least_once"},
       {"ready", status.ready},
       {"waiting_for", status.ready ? Json(nullptr) : Json(status.waiting_for)},
-      {"tasks", std::move(tasks)}};
+      {"tasks", std::move(tasks)},
+      {"instances", std::move(instances)}};
   return body.dump();
 }
 
