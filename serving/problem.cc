@@ -59,4 +59,13 @@ Response ToResponse(const Problem& problem) {
   return response;
 }
 
+Response Unavailable(std::string_view detail) {
+  return ToResponse(
+      {.status = 503, .detail = std::string(detail), .retry_after = std::chrono::seconds(1)});
+}
+
+Response MayHaveBeenApplied(std::string_view why) {
+  return Unavailable(std::string(why) + " The change may have been applied.");
+}
+
 }  // namespace serving

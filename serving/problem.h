@@ -28,6 +28,12 @@ struct Problem {
 /// Bytes in `detail` that are not UTF-8 are replaced.
 Response ToResponse(const Problem& problem);
 
+/// What cannot be had now and may be had soon: 503, and when to come again.
+Response Unavailable(std::string_view detail);
+
+/// A change of which nobody here knows whether it was made: 503, after the sentence `why`.
+Response MayHaveBeenApplied(std::string_view why);
+
 /// The words that belong to a status code: "Not Found"; "Error" for one we do not use.
 std::string_view ReasonPhrase(int status);
 

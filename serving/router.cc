@@ -1,6 +1,6 @@
 #include "serving/router.h"
 
-#include <optional>
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -18,14 +18,6 @@ bool IsParameter(std::string_view segment) {
 
 bool IsUnderV1(std::string_view path) { return path == "/v1" || path.starts_with("/v1/"); }
 
-Response PlainNotFound() {
-  Response response;
-  response.status = 404;
-  response.content_type = "text/plain";
-  response.body = "404 page not found";
-  return response;
-}
-
 void Refuse(const Problem& problem, const Respond& respond) {
   Response response = ToResponse(problem);
   response.route = kUnmatchedRoute;
@@ -40,11 +32,20 @@ void AddAllowed(std::string& allowed, std::string_view method) {
 
 }  // namespace
 
+Response PlainNotFound() {
+  Response response;
+  response.status = 404;
+  response.content_type = "text/plain";
+  response.body = "404 page not found";
+  return response;
+}
+
 void Router::Add(std::string_view method, std::string_view pattern, Handler handler) {
   auto segments = DecodePath(pattern);
   CHECK(segments.has_value(), "a pattern is a path");
-  routes_.push_back(
-      Route{std::string(method), std::string(pattern), std::move(*segments), std::move(handler)});
+  const auto parameters = std::count_if(segments->begin(), segments->end(), IsParameter);
+  routes_.push_back(Route{std::string(method), std::string(pattern), std::move(*segments),
+                          static_cast<size_t>(parameters), std::move(handler)});
 }
 
 bool Router::Matches(const Route& route, const std::vector<std::string>& path) {
@@ -56,11 +57,27 @@ bool Router::Matches(const Route& route, const std::vector<std::string>& path) {
   return true;
 }
 
+std::optional<std::vector<std::string>> Router::Segments(std::string_view path, bool under_v1) {
+  if (under_v1) return DecodePath(path);
+  const auto decoded = PercentDecode(path);
+  if (!decoded.has_value()) return std::nullopt;
+  return SplitPath(*decoded);
+}
+
+std::string_view Router::PatternFor(const std::vector<std::string>& path) const {
+  const Route* best = nullptr;
+  for (const Route& route : routes_) {
+    if (best != nullptr && route.parameters >= best->parameters) continue;
+    if (Matches(route, path)) best = &route;
+  }
+  return best == nullptr ? std::string_view() : best->pattern;
+}
+
 void Router::Handle(Request request, Respond respond) const {
   const std::string_view target = request.target;
   const bool under_v1 = IsUnderV1(request.path());
   const size_t question = target.find('?');
-  auto path = DecodePath(request.path());
+  auto path = Segments(request.path(), under_v1);
   auto query = DecodeQuery(question == std::string_view::npos ? std::string_view()
                                                               : target.substr(question + 1));
   if (under_v1 && !path.has_value()) {
@@ -72,8 +89,9 @@ void Router::Handle(Request request, Respond respond) const {
 
   std::string allowed;
   if (path.has_value()) {
+    const std::string_view pattern = PatternFor(*path);
     for (const Route& route : routes_) {
-      if (!Matches(route, *path)) continue;
+      if (route.pattern != pattern) continue;
       const bool serves =
           route.method == request.method || (route.method == "GET" && request.method == "HEAD");
       if (!serves) {
@@ -87,10 +105,9 @@ void Router::Handle(Request request, Respond respond) const {
         request.path_parameters.emplace_back(segment.substr(1, segment.size() - 2),
                                              std::move((*path)[i]));
       }
-      const std::string_view pattern = route.pattern;
       return route.handler(std::move(request),
-                           [respond = std::move(respond), pattern](Response response) {
-                             response.route = pattern;
+                           [respond = std::move(respond), &route](Response response) {
+                             response.route = route.pattern;
                              respond(std::move(response));
                            });
     }

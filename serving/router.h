@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,12 +11,19 @@
 
 namespace serving {
 
+/// 404 "404 page not found", as text.
+Response PlainNotFound();
+
 /// Finds the handler of a request by method and path.
 ///
 /// A pattern is literal segments and `{name}` segments, each of which takes one non-empty segment:
-/// "/v1/users/{user}/inbox". GET routes serve HEAD too. Under /v1 the rest is answered with
-/// problems: 404 for an unknown path, 405 with Allow for another method, 400 for bad
-/// percent-encoding. Elsewhere everything unknown is a plain 404.
+/// "/v1/users/{user}/inbox". Of several patterns that take a path the one with the fewest `{name}`
+/// segments counts, whatever its methods. GET routes serve HEAD too.
+///
+/// Under /v1 a path is split before it is decoded, so a segment may hold an encoded slash, and what
+/// no route takes is answered with problems: 404 for an unknown path, 405 with Allow for another
+/// method, 400 for bad percent-encoding. Elsewhere a path is decoded first, as the clients of
+/// kafka-notify know it, and everything unknown is PlainNotFound().
 ///
 /// Threads: Add() before the first Handle(); Handle() from any. Outlives the responses to its
 /// requests.
@@ -29,10 +38,15 @@ class Router {
     std::string method;
     std::string pattern;
     std::vector<std::string> segments;
+    size_t parameters = 0;
     Handler handler;
   };
 
   static bool Matches(const Route& route, const std::vector<std::string>& path);
+  static std::optional<std::vector<std::string>> Segments(std::string_view path, bool under_v1);
+
+  /// The pattern that counts for the path; "" when none takes it.
+  std::string_view PatternFor(const std::vector<std::string>& path) const;
 
   // A deque keeps the patterns where they are: responses refer to them.
   std::deque<Route> routes_;

@@ -13,12 +13,6 @@ int HexDigit(char c) {
   return -1;
 }
 
-std::optional<std::string> DecodeFormText(std::string_view text) {
-  std::string spaced(text);
-  std::replace(spaced.begin(), spaced.end(), '+', ' ');
-  return PercentDecode(spaced);
-}
-
 }  // namespace
 
 std::optional<std::string> PercentDecode(std::string_view text) {
@@ -39,17 +33,32 @@ std::optional<std::string> PercentDecode(std::string_view text) {
   return decoded;
 }
 
-std::optional<std::vector<std::string>> DecodePath(std::string_view path) {
+std::optional<std::string> DecodeFormText(std::string_view text) {
+  std::string spaced(text);
+  std::replace(spaced.begin(), spaced.end(), '+', ' ');
+  return PercentDecode(spaced);
+}
+
+std::vector<std::string> SplitPath(std::string_view path) {
   std::vector<std::string> segments;
   if (!path.empty() && path.front() == '/') path.remove_prefix(1);
   while (true) {
     const size_t slash = path.find('/');
-    auto segment = PercentDecode(path.substr(0, slash));
-    if (!segment.has_value()) return std::nullopt;
-    segments.push_back(std::move(*segment));
+    segments.emplace_back(path.substr(0, slash));
     if (slash == std::string_view::npos) return segments;
     path.remove_prefix(slash + 1);
   }
+}
+
+std::optional<std::vector<std::string>> DecodePath(std::string_view path) {
+  std::vector<std::string> segments = SplitPath(path);
+  for (std::string& segment : segments) {
+    if (segment.find('%') == std::string::npos) continue;
+    auto decoded = PercentDecode(segment);
+    if (!decoded.has_value()) return std::nullopt;
+    segment = std::move(*decoded);
+  }
+  return segments;
 }
 
 std::optional<NamesAndValues> DecodeQuery(std::string_view query) {

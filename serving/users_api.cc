@@ -20,12 +20,6 @@ namespace {
 /// milliseconds after Kafka has the record.
 constexpr std::chrono::milliseconds kLookInterval{5};
 
-Response MayHaveBeenApplied(std::string_view why) {
-  return ToResponse({.status = 503,
-                     .detail = std::string(why) + " The change may have been applied.",
-                     .retry_after = std::chrono::seconds(1)});
-}
-
 /// A write that Kafka has and the table not yet.
 struct WaitingWrite {
   base::Partition partition;
@@ -71,16 +65,12 @@ Response UsersApi::GetUser(const Request& request) const {
   const auto found = backend_.find_user(user);
   if (!found.ok()) {
     base::LogError("users table cannot be read", {{"why", found.status().ToString()}});
-    return ToResponse({.status = 503,
-                       .detail = "The users table cannot be read at the moment.",
-                       .retry_after = std::chrono::seconds(1)});
+    return Unavailable("The users table cannot be read at the moment.");
   }
   if (*found == nullptr) {
     // A table that is still being read does not know who is not there.
     if (const base::Status ready = backend_.readiness(); !ready.ok()) {
-      return ToResponse({.status = 503,
-                         .detail = "This instance is not ready: " + ready.message() + ".",
-                         .retry_after = std::chrono::seconds(1)});
+      return Unavailable("This instance is not ready: " + ready.message() + ".");
     }
     return ToResponse({.status = 404, .detail = "There is no user of this id."});
   }

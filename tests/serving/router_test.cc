@@ -35,7 +35,11 @@ class RouterTest : public testing::Test {
     router.Add("GET", "/v1/users/{user}", named("get"));
     router.Add("PUT", "/v1/users/{user}", named("put"));
     router.Add("GET", "/v1/users/{user}/inbox", named("inbox"));
+    router.Add("GET", "/v1/users/{user}/inbox/counts", named("counts"));
+    router.Add("DELETE", "/v1/users/{user}/inbox/{id}", named("delete"));
     router.Add("POST", "/v1/users/{user}/inbox/{id}/read", named("read"));
+    router.Add("GET", "/notes/{user}", named("notes"));
+    router.Add("GET", "/notes/{user}/", named("slash"));
   }
 
   Response Ask(const std::string& method, const std::string& target) const {
@@ -72,6 +76,25 @@ TEST_F(RouterTest, LabelsAResponseWithThePatternAndNeverThePath) {
 TEST_F(RouterTest, DecodesSegmentsAfterSplitting) {
   EXPECT_EQ(Ask("GET", "/v1/users/a%2Fb%20%C3%A4").body, "get user=a/b ä");
   EXPECT_EQ(Ask("GET", "/v1/%75sers/a+b").body, "get user=a+b");
+}
+
+TEST_F(RouterTest, DecodesBeforeSplittingOutsideOfV1) {
+  EXPECT_EQ(Ask("GET", "/notes/%31").body, "notes user=1");
+  EXPECT_EQ(Ask("GET", "/notes%2F1").body, "notes user=1");
+  EXPECT_EQ(Ask("GET", "/notes/1%2f").body, "slash user=1");
+  EXPECT_EQ(Ask("GET", "/notes/a%2Fb").status, 404);
+  EXPECT_EQ(Ask("GET", "/notes/%2531").body, "notes user=%31");
+}
+
+TEST_F(RouterTest, PrefersAPatternThatNamesTheSegment) {
+  EXPECT_EQ(Ask("GET", "/v1/users/7/inbox/counts").body, "counts user=7");
+  EXPECT_EQ(Ask("DELETE", "/v1/users/7/inbox/n1").body, "delete user=7 id=n1");
+  const Response named = Ask("DELETE", "/v1/users/7/inbox/counts");
+  EXPECT_EQ(named.status, 405);
+  EXPECT_THAT(named.headers, ElementsAre(Pair("Allow", "GET, HEAD")));
+  const Response other = Ask("GET", "/v1/users/7/inbox/n1");
+  EXPECT_EQ(other.status, 405);
+  EXPECT_THAT(other.headers, ElementsAre(Pair("Allow", "DELETE")));
 }
 
 TEST_F(RouterTest, DecodesTheQuery) {
@@ -125,6 +148,8 @@ TEST(Uri, DecodesOnlyWholeEscapes) {
   EXPECT_EQ(PercentDecode("%g0"), std::nullopt);
   EXPECT_EQ(PercentDecode("%00")->size(), 1u);
   EXPECT_THAT(DecodePath("/a//b%2f/"), Optional(ElementsAre("a", "", "b/", "")));
+  EXPECT_THAT(SplitPath("/a//b%2f/"), ElementsAre("a", "", "b%2f", ""));
+  EXPECT_THAT(DecodeFormText("a+b%2Bc"), Optional(std::string("a b+c")));
 }
 
 TEST(ProblemTest, TellsWhatItKnowsInTheFormOfRfc9457) {
