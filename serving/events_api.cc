@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "pipeline/partitioner.h"
 #include "serving/json_input.h"
 #include "serving/problem.h"
+#include "serving/produce_event.h"
 #include "serving/router.h"
 #include "serving/uuid.h"
 #include "stages/event.h"
@@ -155,12 +155,19 @@ void EventsApi::PostEvents(const Request& request, const Respond& respond) const
     }
   }
 
+  for (size_t i = 0; i < ready.size(); ++i) {
+    if (!IsBacklogged(backend_, ready[i].key)) continue;
+    return refuse({.status = 429,
+                   .detail = std::string(kBackloggedDetail),
+                   .index = is_array ? std::optional(i) : std::nullopt,
+                   .retry_after = std::chrono::seconds(1)});
+  }
+
   // All are good: from here on each is produced, whatever becomes of the others.
   const auto batch = std::make_shared<Batch>(std::move(ids), is_array, respond);
   for (size_t i = 0; i < ready.size(); ++i) {
-    backend_.producer->Produce(
-        backend_.topics.events, pipeline::PartitionForKey(ready[i].key, backend_.events_partitions),
-        ready[i].key, ready[i].value,
+    ProduceEvent(
+        backend_, ready[i].key, ready[i].value,
         [batch, i](const base::Result<base::Offset>& outcome) { batch->Delivered(i, outcome); });
   }
 }

@@ -219,6 +219,24 @@ TEST_F(EventsApiTest, NamesTheEventThatTheBrokerRefuses) {
   EXPECT_THAT(problem["detail"].get<std::string>(), HasSubstr("too large"));
 }
 
+TEST_F(EventsApiTest, TakesNothingOfARequestThatIsForABackloggedPartition) {
+  const base::Partition full = pipeline::PartitionForKey("1", kEventsPartitions);
+  std::string elsewhere = "2";
+  while (pipeline::PartitionForKey(elsewhere, kEventsPartitions) == full) elsewhere += "2";
+  backend.events_backlogged = [full](base::Partition partition) { return partition == full; };
+  Start();
+  const std::string good = R"({"type":"follow","actor":"9","target":")" + elsewhere + R"("})";
+  const std::string late = R"({"type":"follow","actor":"9","target":"1"})";
+  EXPECT_EQ(Post("/v1/events", good).status, 202);
+  const Received alone = Post("/v1/events", late);
+  EXPECT_FALSE(Problem(alone, 429).contains("index"));
+  EXPECT_EQ(alone.headers.at("retry-after"), "1");
+  const json problem = Problem(Post("/v1/events", "[" + good + "," + late + "]"), 429);
+  EXPECT_EQ(problem["index"], 1);
+  EXPECT_EQ(producer.produced().size(), 1u);
+  Problem(Post("/v1/events", "{}"), 400);
+}
+
 TEST_F(EventsApiTest, StopGivesEventsInFlightTheirTime) {
   Start();
   producer.Hold();
