@@ -4,11 +4,10 @@
 #include <utility>
 
 #include "stages/field_values.h"
-#include "stages/hex.h"
 #include "stages/identity.h"
 #include "stages/iso_time.h"
 #include "stages/json_reader.h"
-#include "stages/json_text.h"
+#include "stages/record_id.h"
 #include "stages/refusal.h"
 
 namespace stages {
@@ -29,7 +28,7 @@ class EventDecoder {
     RETURN_IF_ERROR(TakeId(id_, "id", event.id));
     RETURN_IF_ERROR(TakeUndoOf(event));
     RETURN_IF_ERROR(TakeTime(record.metadata, event));
-    if (event.id.empty()) MakeId(record, event.id);
+    if (event.id.empty()) event.id = RecordId(record, hash_);
     return event;
   }
 
@@ -113,22 +112,6 @@ class EventDecoder {
     return base::Status::Ok();
   }
 
-  void MakeId(const pipeline::RawRecord& record, std::string& id) {
-    const auto number = [&](int64_t value) {
-      number_.clear();
-      AppendDecimal(number_, value);
-      hash_.Add(number_);
-    };
-    hash_.Rewind(0);
-    hash_.Add(record.metadata.topic);
-    number(record.metadata.partition.value);
-    number(record.metadata.offset.value);
-    number(record.metadata.timestamp_ms);
-    hash_.Add(*record.value);
-    id = "h-";
-    AppendHex(id, hash_.Finish().view());
-  }
-
   JsonValue id_, type_, actor_, target_, targets_, object_, text_, undo_of_, time_;
   JsonValue object_type_, object_id_, object_title_;
   std::vector<JsonValue> target_elements_;
@@ -147,7 +130,6 @@ class EventDecoder {
   };
   JsonReader reader_;
   FieldHash hash_;
-  std::string number_;
 };
 
 }  // namespace stages

@@ -1,9 +1,20 @@
 #include "stages/inbox_editor.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
+#include "stages/inbox_limits.h"
+
 namespace stages {
+namespace {
+
+/// When there are too many tombstones, this many more go, so that not each one pays for a scan.
+constexpr uint64_t kTombstonesSpare = kTombstonesMax / 10;
+/// Tombstones that one record evicts at most; WriteInbox::Punctuate() does the rest.
+constexpr size_t kEvictedByRecordMax = 128;
+
+}  // namespace
 
 base::Status InboxEditor::CorruptRow(std::string_view what) const {
   return base::Status::Corruption(std::string("store inbox: ").append(what));
@@ -35,7 +46,7 @@ void InboxEditor::PutIdentity(const Identity& identity, const InboxIdentity& row
 }
 
 uint64_t InboxEditor::AddItem(const Identity& identity, int64_t time_ms, std::string_view json) {
-  const uint64_t arrival = ++head_.last_arrival;
+  const uint64_t arrival = head_.version + 1;
   if (head_.total == 0 || time_ms < head_.oldest_ms) {
     head_.oldest_ms = time_ms;
     head_.oldest_arrival = arrival;
@@ -50,7 +61,8 @@ uint64_t InboxEditor::AddItem(const Identity& identity, int64_t time_ms, std::st
   item.identity = identity;
   item.json = json;
   inbox_.Put(key, EncodeItem(item));
-  unread_.Put(key, EncodeMarkerRow());
+  unread_.Put(keys_.Unread(head_.read_mark, time_ms, arrival),
+              EncodeUnread({false, arrival}, arrival));
   return arrival;
 }
 
@@ -60,9 +72,141 @@ base::Status InboxEditor::ReadItem(std::string_view key, std::string_view value,
   if (!ParseInboxKey(key, parsed) || !DecodeItem(value, decoded)) {
     return CorruptRow("unreadable item row");
   }
-  item = {std::string(key), parsed.time_ms,        parsed.arrival,
+  item = {std::string(key), parsed.time_ms,        parsed.arrival,       decoded.mark_number,
           decoded.identity, decoded.IsRead(head_), decoded.IsSeen(head_)};
   return base::Status::Ok();
+}
+
+base::Result<std::string> InboxEditor::FindItem(int64_t time_ms, uint64_t arrival,
+                                                Item& item) const {
+  const std::string key = keys_.Item(time_ms, arrival);
+  auto row = inbox_.Get(key);
+  if (!row.ok()) return row.status();
+  if (!row->has_value()) return CorruptRow("an identity names an item that is not there");
+  RETURN_IF_ERROR(ReadItem(key, **row, item));
+  return std::move(**row);
+}
+
+void InboxEditor::PutItem(const Item& item, std::string_view json) {
+  InboxItem row;
+  row.read = item.read;
+  row.seen = item.seen;
+  row.mark_number = item.mark_number;
+  row.identity = item.identity;
+  row.json = json;
+  inbox_.Put(item.key, EncodeItem(row));
+  visible_change_ = true;
+}
+
+base::Status InboxEditor::SetRead(int64_t time_ms, uint64_t arrival, bool read) {
+  Item item;
+  const auto row = FindItem(time_ms, arrival, item);
+  if (!row.ok()) return row.status();
+  if (item.read == read) return base::Status::Ok();
+  InboxItem decoded;
+  DecodeItem(*row, decoded);
+  if (read) {
+    --head_.unread;
+    if (!item.seen) --head_.unseen;
+    unread_.Delete(UnreadKey(item));
+  } else {
+    ++head_.unread;
+    // Above every mark, and not among what an older version showed unread.
+    item.mark_number = head_.version + 1;
+    unread_.Put(UnreadKey(item), EncodeUnread({true, item.mark_number}, arrival));
+  }
+  item.read = read;
+  item.seen = true;
+  PutItem(item, decoded.json);
+  return base::Status::Ok();
+}
+
+base::Status InboxEditor::SetSeen(int64_t time_ms, uint64_t arrival) {
+  Item item;
+  const auto row = FindItem(time_ms, arrival, item);
+  if (!row.ok()) return row.status();
+  if (item.seen) return base::Status::Ok();
+  InboxItem decoded;
+  DecodeItem(*row, decoded);
+  --head_.unseen;
+  item.seen = true;
+  // What is not seen is not read, so the index has it.
+  unread_.Put(UnreadKey(item), EncodeUnread({true, item.mark_number}, arrival));
+  PutItem(item, decoded.json);
+  return base::Status::Ok();
+}
+
+base::Result<std::vector<InboxEditor::UnreadItem>> InboxEditor::AllUnread() const {
+  std::vector<UnreadItem> all;
+  all.reserve(head_.unread);
+  bool readable = true;
+  RETURN_IF_ERROR(unread_.Scan(keys_.UnreadBegin(head_.read_mark), keys_.End(InboxRowKind::kUnread),
+                               [&](std::string_view key, std::string_view value) {
+                                 InboxRowKey parsed;
+                                 UnreadItem& item = all.emplace_back();
+                                 readable = ParseInboxKey(key, parsed) &&
+                                            DecodeUnread(value, parsed.arrival, item.row);
+                                 item.key = key;
+                                 item.time_ms = parsed.time_ms;
+                                 item.arrival = parsed.arrival;
+                                 return readable;
+                               }));
+  if (!readable) return CorruptRow("unreadable row of the unread index");
+  return all;
+}
+
+base::Status InboxEditor::ReadUpTo(uint64_t version) {
+  const uint64_t mark = std::min(version, head_.version);
+  if (mark <= head_.read_mark || head_.unread == 0) return base::Status::Ok();
+  uint64_t unread = 0;
+  uint64_t unseen = 0;
+  if (mark < head_.version) {
+    const auto all = AllUnread();
+    if (!all.ok()) return all.status();
+    for (const UnreadItem& item : *all) {
+      if (item.row.mark_number <= mark) continue;
+      ++unread;
+      if (!item.row.seen && item.row.mark_number > head_.seen_mark) ++unseen;
+      unread_.Put(keys_.Unread(mark, item.time_ms, item.arrival),
+                  EncodeUnread(item.row, item.arrival));
+    }
+  }
+  // The rows under the old mark are left to SweepUnread().
+  head_.read_mark = mark;
+  if (unread != head_.unread) visible_change_ = true;
+  head_.unread = unread;
+  head_.unseen = unseen;
+  return base::Status::Ok();
+}
+
+base::Status InboxEditor::SeeUpTo(uint64_t version) {
+  const uint64_t mark = std::min(version, head_.version);
+  if (mark <= head_.seen_mark || head_.unseen == 0) return base::Status::Ok();
+  uint64_t unseen = 0;
+  if (mark < head_.version) {
+    const auto all = AllUnread();
+    if (!all.ok()) return all.status();
+    for (const UnreadItem& item : *all) {
+      if (!item.row.seen && item.row.mark_number > mark) ++unseen;
+    }
+  }
+  head_.seen_mark = mark;
+  if (unseen != head_.unseen) visible_change_ = true;
+  head_.unseen = unseen;
+  return base::Status::Ok();
+}
+
+base::Result<size_t> InboxEditor::SweepUnread(size_t rows_max) {
+  std::vector<std::string> garbage;
+  if (head_.read_mark == 0 || rows_max == 0) return size_t{0};
+  RETURN_IF_ERROR(unread_.Scan(keys_.Begin(InboxRowKind::kUnread),
+                               keys_.UnreadBegin(head_.read_mark),
+                               [&](std::string_view key, std::string_view) {
+                                 garbage.emplace_back(key);
+                                 return garbage.size() < rows_max;
+                               }));
+  for (const std::string& key : garbage) unread_.Delete(key);
+  return garbage.size();
 }
 
 void InboxEditor::EraseItem(const Item& item) {
@@ -70,19 +214,16 @@ void InboxEditor::EraseItem(const Item& item) {
   if (!item.seen) --head_.unseen;
   if (!item.read) {
     --head_.unread;
-    unread_.Delete(item.key);
+    unread_.Delete(UnreadKey(item));
   }
   visible_change_ = true;
   inbox_.Delete(item.key);
 }
 
 base::Status InboxEditor::RemoveItem(int64_t time_ms, uint64_t arrival) {
-  const std::string key = keys_.Item(time_ms, arrival);
-  auto row = inbox_.Get(key);
-  if (!row.ok()) return row.status();
-  if (!row->has_value()) return CorruptRow("an identity names an item that is not there");
   Item item;
-  RETURN_IF_ERROR(ReadItem(key, **row, item));
+  const auto row = FindItem(time_ms, arrival, item);
+  if (!row.ok()) return row.status();
   EraseItem(item);
   return base::Status::Ok();
 }
@@ -135,6 +276,13 @@ void InboxEditor::AddTombstone(const Identity& identity, int64_t decided_ms, int
     head_.oldest_tombstone_ms = stamp_ms;
   }
   ++head_.tombstones;
+}
+
+base::Status InboxEditor::LimitTombstones(int64_t stream_ms) {
+  const bool too_many = head_.tombstones > kTombstonesMax;
+  return EvictTombstones(too_many ? kTombstonesMax - kTombstonesSpare : kTombstonesMax,
+                         stream_ms - kTombstoneAgeMsMax, kEvictedByRecordMax)
+      .status();
 }
 
 void InboxEditor::RemoveTombstone(const Identity& identity, int64_t stamp_ms) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "stages/inbox_rows.h"
@@ -34,13 +35,28 @@ class InboxEditor {
   base::Result<std::optional<InboxIdentity>> FindIdentity(const Identity& identity) const;
   void PutIdentity(const Identity& identity, const InboxIdentity& row);
 
-  /// Adds an unread, unseen item as the latest arrival and returns its number. The identity's row
-  /// is the caller's to put.
+  /// Adds an unread, unseen item as the latest arrival and returns its arrival, which is the
+  /// version that Save() will give. The identity's row is the caller's to put. REQUIRES: the first
+  /// since Open() or Save().
   uint64_t AddItem(const Identity& identity, int64_t time_ms, std::string_view json);
 
   /// Removes an item; its identity's row is left to the caller.
   /// REQUIRES: an identity names it.
   base::Status RemoveItem(int64_t time_ms, uint64_t arrival);
+
+  /// Marks one item; nothing happens when it is so already. Reading sees, too.
+  /// REQUIRES: an identity names it.
+  base::Status SetRead(int64_t time_ms, uint64_t arrival, bool read);
+  base::Status SetSeen(int64_t time_ms, uint64_t arrival);
+
+  /// Everything that had arrived, or was last marked unread, up to this version is read (seen), and
+  /// nothing else. At the head's version or above it costs one row however large the inbox is;
+  /// below it looks at each unread item, and when reading writes a row for each that stays unread.
+  base::Status ReadUpTo(uint64_t version);
+  base::Status SeeUpTo(uint64_t version);
+
+  /// Removes index rows of what a mark has read, at most `rows_max`. Returns how many.
+  base::Result<size_t> SweepUnread(size_t rows_max);
 
   /// What Trim() keeps.
   struct Keep {
@@ -57,6 +73,10 @@ class InboxEditor {
   /// Makes the identity a tombstone. REQUIRES: it is not one, and no item is left of it.
   void AddTombstone(const Identity& identity, int64_t decided_ms, int64_t stamp_ms);
 
+  /// Forgets the oldest tombstones beyond kTombstonesMax, and those that are too old when it is
+  /// `stream_ms` by the clock of the records; a bounded number.
+  base::Status LimitTombstones(int64_t stream_ms);
+
   /// Takes a tombstone out of the order of tombstones; its identity's row is left to the caller.
   void RemoveTombstone(const Identity& identity, int64_t stamp_ms);
 
@@ -72,12 +92,27 @@ class InboxEditor {
     std::string key;
     int64_t time_ms = 0;
     uint64_t arrival = 0;
+    uint64_t mark_number = 0;
     Identity identity;
     bool read = false;
     bool seen = false;
   };
+  /// An item of the index.
+  struct UnreadItem {
+    std::string key;
+    int64_t time_ms = 0;
+    uint64_t arrival = 0;
+    InboxUnread row;
+  };
   base::Status ReadItem(std::string_view key, std::string_view value, Item& item) const;
+  /// The item and, behind it, its row.
+  base::Result<std::string> FindItem(int64_t time_ms, uint64_t arrival, Item& item) const;
+  void PutItem(const Item& item, std::string_view json);
   void EraseItem(const Item& item);
+  base::Result<std::vector<UnreadItem>> AllUnread() const;
+  std::string UnreadKey(const Item& item) const {
+    return keys_.Unread(head_.read_mark, item.time_ms, item.arrival);
+  }
   /// Visits items, oldest first, until `visitor` returns false.
   template <typename Visitor>
   base::Status VisitOldest(const Visitor& visitor) const;

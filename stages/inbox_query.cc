@@ -1,9 +1,13 @@
 #include "stages/inbox_query.h"
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 #include "stages/hex.h"
 #include "stages/inbox_rows.h"
+#include "stages/notification.h"
+#include "state/key_encoding.h"
 
 namespace stages {
 namespace {
@@ -33,17 +37,35 @@ std::string MakeCursor(std::string_view item_key) {
   return cursor;
 }
 
-/// The first key behind the cursor's item.
-base::Result<std::string> KeyBehind(const InboxKeys& keys, std::string_view cursor) {
-  std::string key = keys.Begin(InboxRowKind::kItem);
-  if (cursor.empty()) return key;
+/// What follows the prefix in the first key behind the cursor's item.
+base::Result<std::string> ParseCursor(std::string_view cursor) {
+  if (cursor.empty()) return std::string();
   std::array<uint8_t, kPlaceBytes> place;
   if (cursor.front() != kCursorFormat || !FromHex(cursor.substr(1), place)) {
     return base::Status::InvalidArgument("cursor is not one that Herald gave out");
   }
-  key.append(reinterpret_cast<const char*>(place.data()), place.size());
+  std::string key(reinterpret_cast<const char*>(place.data()), place.size());
   key += '\0';
   return key;
+}
+
+/// The kind's name in a notification's JSON. What stands before it, format version and id, has no
+/// such text.
+std::string_view TypeIn(std::string_view json) {
+  constexpr std::string_view kField = "\"type\":\"";
+  const size_t field = json.find(kField);
+  if (field == std::string_view::npos) return "";
+  json.remove_prefix(field + kField.size());
+  return json.substr(0, json.find('"'));
+}
+
+bool Matches(const InboxFilter& filter, const InboxItem& item, const InboxHead& head) {
+  if (filter.status == InboxFilter::Status::kUnread && item.IsRead(head)) return false;
+  if (filter.status == InboxFilter::Status::kRead && !item.IsRead(head)) return false;
+  if (filter.kinds.empty()) return true;
+  const std::string_view type = TypeIn(item.json);
+  return std::any_of(filter.kinds.begin(), filter.kinds.end(),
+                     [type](const EventKind* kind) { return kind->name == type; });
 }
 
 void AppendServed(std::string& items, const InboxItem& item, const InboxHead& head) {
@@ -52,6 +74,49 @@ void AppendServed(std::string& items, const InboxItem& item, const InboxHead& he
   items += item.IsRead(head) ? ",\"read\":true" : ",\"read\":false";
   items += item.IsSeen(head) ? ",\"seen\":true}" : ",\"seen\":false}";
 }
+
+/// Collects the items of a page, newest first.
+class PageBuilder {
+ public:
+  PageBuilder(const InboxHead& head, const InboxFilter& filter, size_t limit)
+      : head_(head), filter_(filter), limit_(limit) {
+    page_.counts = CountsOf(head);
+    page_.items = "[";
+  }
+
+  /// False when the page is done, or `status` says why it cannot be.
+  bool Visit(std::string_view key, std::string_view value, base::Status& status) {
+    if (page_.item_count == limit_ || looked_at_ == kPageRowsLookedAtMax) {
+      page_.next = MakeCursor(last_key_);
+      return false;
+    }
+    InboxItem item;
+    if (!DecodeItem(value, item)) {
+      status = base::Status::Corruption("store inbox: unreadable item row");
+      return false;
+    }
+    ++looked_at_;
+    if (Matches(filter_, item, head_)) {
+      AppendServed(page_.items, item, head_);
+      ++page_.item_count;
+    }
+    if (page_.item_count == limit_ || looked_at_ == kPageRowsLookedAtMax) last_key_ = key;
+    return true;
+  }
+
+  InboxPage Finish() {
+    page_.items += ']';
+    return std::move(page_);
+  }
+
+ private:
+  const InboxHead& head_;
+  const InboxFilter& filter_;
+  const size_t limit_;
+  InboxPage page_;
+  size_t looked_at_ = 0;
+  std::string last_key_;
+};
 
 }  // namespace
 
@@ -62,36 +127,71 @@ base::Result<InboxCounts> ReadCounts(const state::ReadableStore& inbox,
   return CountsOf(*head);
 }
 
-base::Result<InboxPage> ReadPage(const state::ReadableStore& inbox, std::string_view recipient,
-                                 size_t limit, std::string_view cursor) {
+base::Result<InboxPage> ReadPage(const state::ReadableStore& inbox,
+                                 const state::ReadableStore& unread, std::string_view recipient,
+                                 const InboxFilter& filter, size_t limit, std::string_view cursor) {
   const InboxKeys keys(recipient);
-  const auto begin = KeyBehind(keys, cursor);
-  if (!begin.ok()) return begin.status();
+  const auto place = ParseCursor(cursor);
+  if (!place.ok()) return place.status();
   const auto head = ReadHead(inbox, keys);
   if (!head.ok()) return head.status();
-  InboxPage page;
-  page.counts = CountsOf(*head);
-  page.items = "[";
-  std::string last_key;
+  PageBuilder page(*head, filter, limit);
   base::Status status;
-  const auto visit = [&](std::string_view key, std::string_view value) {
-    if (page.item_count == limit) {
-      page.next = MakeCursor(last_key);
-      return false;
-    }
-    InboxItem item;
-    if (!DecodeItem(value, item)) {
-      status = base::Status::Corruption("store inbox: unreadable item row");
-      return false;
-    }
-    AppendServed(page.items, item, *head);
-    if (++page.item_count == limit) last_key = key;
-    return true;
+  const auto visit_item = [&](std::string_view key, std::string_view value) {
+    return page.Visit(key, value, status);
   };
-  RETURN_IF_ERROR(inbox.Scan(*begin, keys.End(InboxRowKind::kItem), visit));
+  if (filter.status != InboxFilter::Status::kUnread) {
+    const std::string begin = keys.Begin(InboxRowKind::kItem) + *place;
+    RETURN_IF_ERROR(inbox.Scan(begin, keys.End(InboxRowKind::kItem), visit_item));
+  } else {
+    // The index has the unread items alone, in the same order.
+    const std::string item_prefix = keys.Begin(InboxRowKind::kItem);
+    const std::string index_prefix = keys.UnreadBegin(head->read_mark);
+    const auto visit_row = [&](std::string_view key, std::string_view) {
+      const std::string item_key = item_prefix + std::string(key.substr(index_prefix.size()));
+      const auto row = inbox.Get(item_key);
+      if (!row.ok()) status = row.status();
+      if (row.ok() && !row->has_value()) {
+        status = base::Status::Corruption("store inbox-unread: an item that is not there");
+      }
+      return status.ok() && page.Visit(item_key, **row, status);
+    };
+    RETURN_IF_ERROR(unread.Scan(index_prefix + *place, state::PrefixEnd(index_prefix), visit_row));
+  }
   RETURN_IF_ERROR(status);
-  page.items += ']';
-  return page;
+  return page.Finish();
+}
+
+base::Result<bool> HasNotification(const state::ReadableStore& inbox, std::string_view recipient,
+                                   std::string_view id) {
+  Identity identity;
+  int64_t time_ms = 0;
+  if (!ParseNotificationId(id, identity, time_ms)) return false;
+  const auto row = inbox.Get(InboxKeys(recipient).IdentityRow(identity));
+  if (!row.ok()) return row.status();
+  if (!row->has_value()) return false;
+  InboxIdentity known;
+  if (!DecodeIdentity(**row, known)) {
+    return base::Status::Corruption("store inbox: unreadable identity row");
+  }
+  return known.stands && known.item_ms == time_ms;
+}
+
+base::Status VisitOldestFirst(const state::ReadableStore& inbox, std::string_view recipient,
+                              const std::function<bool(std::string_view json)>& visitor) {
+  const InboxKeys keys(recipient);
+  base::Status status;
+  RETURN_IF_ERROR(inbox.ScanReverse(keys.Begin(InboxRowKind::kItem), keys.End(InboxRowKind::kItem),
+                                    [&](std::string_view, std::string_view value) {
+                                      InboxItem item;
+                                      if (!DecodeItem(value, item)) {
+                                        status = base::Status::Corruption(
+                                            "store inbox: unreadable item row");
+                                        return false;
+                                      }
+                                      return visitor(item.json);
+                                    }));
+  return status;
 }
 
 }  // namespace stages

@@ -24,6 +24,8 @@ struct ItemState {
   uint64_t mark_number = 0;
   bool read = false;
   bool seen = false;
+  /// As its row says, whatever the head's mark.
+  bool seen_flag = false;
 };
 
 struct TombstonePlace {
@@ -56,7 +58,8 @@ bool ReadRow(std::string_view key, std::string_view value, Rows& rows) {
       rows.items.push_back({{item.identity, parsed.time_ms, parsed.arrival},
                             item.mark_number,
                             item.IsRead(rows.head),
-                            item.IsSeen(rows.head)});
+                            item.IsSeen(rows.head),
+                            item.seen});
       return true;
     }
     case InboxRowKind::kIdentity: {
@@ -72,6 +75,8 @@ bool ReadRow(std::string_view key, std::string_view value, Rows& rows) {
     case InboxRowKind::kTombstone:
       rows.ordered.insert({parsed.identity, parsed.time_ms});
       return true;
+    case InboxRowKind::kUnread:
+      break;  // of the other store
   }
   return false;
 }
@@ -103,7 +108,7 @@ base::Status AddLaterItem(const InboxKeys& keys, const Identity& identity,
     return base::Status::Ok();
   }
   InboxItem item;
-  item.mark_number = ++rows.head.last_arrival;
+  item.mark_number = ++rows.head.version;
   item.identity = identity;
   item.json = known.later_json;
   known.item_ms = known.decided_ms;
@@ -138,6 +143,14 @@ void MatchTombstones(const InboxKeys& keys, state::KeyValueStore& inbox, Rows& r
   for (const TombstonePlace& left : rows.tombstones) inbox.Delete(keys.IdentityRow(left.identity));
 }
 
+/// Of a commit that was torn the items may be here and the head that counts them not: no number may
+/// be given out twice.
+void RaiseVersion(Rows& rows) {
+  for (const ItemState& item : rows.items) {
+    rows.head.version = std::max({rows.head.version, item.place.arrival, item.mark_number});
+  }
+}
+
 InboxHead CountAnew(const Rows& rows) {
   InboxHead head = rows.head;
   head.total = rows.items.size();
@@ -147,7 +160,6 @@ InboxHead CountAnew(const Rows& rows) {
   for (const ItemState& item : rows.items) {
     if (!item.read) ++head.unread;
     if (!item.seen) ++head.unseen;
-    head.last_arrival = std::max({head.last_arrival, item.place.arrival, item.mark_number});
   }
   // "No item is older" must hold; that the place is still an item's is not asked for.
   bool known = rows.head.total > 0;
@@ -167,14 +179,18 @@ InboxHead CountAnew(const Rows& rows) {
 }
 
 base::Status BuildIndex(const InboxKeys& keys, const Rows& rows, state::KeyValueStore& unread) {
-  std::set<std::string, std::less<>> expected;
+  std::map<std::string, std::string, std::less<>> expected;
   for (const ItemState& item : rows.items) {
-    if (!item.read) expected.insert(keys.Item(item.place.time_ms, item.place.arrival));
+    if (item.read) continue;
+    const auto& [identity, time_ms, arrival] = item.place;
+    expected[keys.Unread(rows.head.read_mark, time_ms, arrival)] =
+        EncodeUnread({item.seen_flag, item.mark_number}, arrival);
   }
   std::vector<std::string> stale;
   RETURN_IF_ERROR(
-      unread.Scan(keys.group(), keys.GroupEnd(), [&](std::string_view key, std::string_view) {
+      unread.Scan(keys.group(), keys.GroupEnd(), [&](std::string_view key, std::string_view value) {
         const auto it = expected.find(key);
+        if (it != expected.end() && it->second != value) return true;
         if (it == expected.end()) {
           stale.emplace_back(key);
         } else {
@@ -183,7 +199,7 @@ base::Status BuildIndex(const InboxKeys& keys, const Rows& rows, state::KeyValue
         return true;
       }));
   for (const std::string& key : stale) unread.Delete(key);
-  for (const std::string& key : expected) unread.Put(key, EncodeMarkerRow());
+  for (const auto& [key, value] : expected) unread.Put(key, value);
   return base::Status::Ok();
 }
 
@@ -195,6 +211,7 @@ base::Status RebuildUnread(std::string_view group, state::KeyValueStore& inbox,
   Rows rows;
   RETURN_IF_ERROR(ReadRows(keys, inbox, rows));
   const InboxHead saved = rows.head;
+  RaiseVersion(rows);
   RETURN_IF_ERROR(MatchItems(keys, inbox, rows));
   MatchTombstones(keys, inbox, rows);
   InboxHead head = CountAnew(rows);

@@ -114,6 +114,19 @@ std::string InboxKeys::Tombstone(int64_t stamp_ms, const Identity& identity) con
   return key;
 }
 
+std::string InboxKeys::UnreadBegin(uint64_t read_mark) const {
+  std::string key = Start(InboxRowKind::kUnread, 3 * kNumberBytes);
+  state::AppendUint64(key, read_mark);
+  return key;
+}
+
+std::string InboxKeys::Unread(uint64_t read_mark, int64_t time_ms, uint64_t arrival) const {
+  std::string key = UnreadBegin(read_mark);
+  state::AppendInt64Descending(key, time_ms);
+  state::AppendUint64Descending(key, arrival);
+  return key;
+}
+
 std::string_view RecipientGroupOf(std::string_view key) {
   // A zero byte inside of a recipient is followed by 0xff, the one that ends it by 0x01.
   for (size_t zero = key.find('\0'); zero != std::string_view::npos && zero + 1 < key.size();
@@ -139,6 +152,10 @@ bool ParseInboxKey(std::string_view key, InboxRowKey& parsed) {
     case InboxRowKind::kTombstone:
       return state::TakeInt64(key, parsed.time_ms) && TakeIdentity(key, parsed.identity) &&
              key.empty();
+    case InboxRowKind::kUnread:
+      return state::TakeUint64(key, parsed.read_mark) &&
+             state::TakeInt64Descending(key, parsed.time_ms) &&
+             state::TakeUint64Descending(key, parsed.arrival) && key.empty();
   }
   return false;
 }
@@ -147,9 +164,8 @@ std::string EncodeHead(const InboxHead& head) {
   std::string value;
   value.reserve(48);
   value += kFormat;
-  for (const uint64_t number :
-       {head.version, head.total, head.unread, head.unseen, head.last_arrival, head.read_mark,
-        head.seen_mark, head.tombstones}) {
+  for (const uint64_t number : {head.version, head.total, head.unread, head.unseen, head.read_mark,
+                                head.seen_mark, head.tombstones}) {
     AppendVarint(value, number);
   }
   AppendSigned(value, head.oldest_ms);
@@ -160,9 +176,8 @@ std::string EncodeHead(const InboxHead& head) {
 
 bool DecodeHead(std::string_view value, InboxHead& head) {
   if (!TakeFormat(value)) return false;
-  for (uint64_t* number :
-       {&head.version, &head.total, &head.unread, &head.unseen, &head.last_arrival, &head.read_mark,
-        &head.seen_mark, &head.tombstones}) {
+  for (uint64_t* number : {&head.version, &head.total, &head.unread, &head.unseen, &head.read_mark,
+                           &head.seen_mark, &head.tombstones}) {
     if (!TakeVarint(value, *number)) return false;
   }
   return TakeSigned(value, head.oldest_ms) && TakeVarint(value, head.oldest_arrival) &&
@@ -221,6 +236,24 @@ bool DecodeIdentity(std::string_view value, InboxIdentity& identity) {
   }
   identity.later_json = value;
   return true;
+}
+
+std::string EncodeUnread(const InboxUnread& unread, uint64_t arrival) {
+  std::string value(1, kFormat);
+  if (!unread.seen && unread.mark_number == arrival) return value;
+  value += static_cast<char>(unread.seen ? kSeenFlag : 0);
+  AppendVarint(value, unread.mark_number);
+  return value;
+}
+
+bool DecodeUnread(std::string_view value, uint64_t arrival, InboxUnread& unread) {
+  if (!TakeFormat(value)) return false;
+  unread = {false, arrival};
+  if (value.empty()) return true;
+  uint8_t flags = 0;
+  if (!TakeByte(value, flags) || !TakeVarint(value, unread.mark_number)) return false;
+  unread.seen = (flags & kSeenFlag) != 0;
+  return value.empty();
 }
 
 std::string EncodeMarkerRow() { return std::string(1, kFormat); }

@@ -17,7 +17,14 @@ inline constexpr std::string_view kInboxUnreadStore = "inbox-unread";
 
 /// What a row is; the byte behind the recipient in its key. A recipient's rows lie together, in
 /// this order.
-enum class InboxRowKind : char { kHead = 1, kItem = 2, kIdentity = 3, kTombstone = 4 };
+enum class InboxRowKind : char {
+  kHead = 1,
+  kItem = 2,
+  kIdentity = 3,
+  kTombstone = 4,
+  /// Of the index of unread items; in a store of its own.
+  kUnread = 5,
+};
 
 /// Keys of one recipient's rows.
 class InboxKeys {
@@ -36,6 +43,10 @@ class InboxKeys {
   std::string Item(int64_t time_ms, uint64_t arrival) const;
   std::string IdentityRow(const Identity& identity) const;
   std::string Tombstone(int64_t stamp_ms, const Identity& identity) const;
+  /// Where the index has an unread item while the head's read mark is this.
+  std::string Unread(uint64_t read_mark, int64_t time_ms, uint64_t arrival) const;
+  /// The beginning of the index's part that belongs to this read mark.
+  std::string UnreadBegin(uint64_t read_mark) const;
   /// The range of all rows of a kind.
   std::string Begin(InboxRowKind kind) const;
   std::string End(InboxRowKind kind) const;
@@ -50,9 +61,12 @@ class InboxKeys {
 /// The key of a row, taken apart.
 struct InboxRowKey {
   InboxRowKind kind = InboxRowKind::kHead;
-  /// kItem: its time; kTombstone: the timestamp of the record that made it.
+  /// kItem, kUnread: the item's time; kTombstone: the timestamp of the record that made it.
   int64_t time_ms = 0;
+  /// kItem, kUnread.
   uint64_t arrival = 0;
+  /// kUnread: the read mark under which the row counts.
+  uint64_t read_mark = 0;
   /// kIdentity, kTombstone.
   Identity identity;
 };
@@ -65,13 +79,12 @@ bool ParseInboxKey(std::string_view key, InboxRowKey& parsed);
 
 /// The one row for each recipient that says how it stands.
 struct InboxHead {
-  /// Grows with every visible change.
+  /// Grows with every visible change. An item's arrival is the version in which it appeared, so
+  /// that "what version 7 showed" is what has an arrival up to 7.
   uint64_t version = 0;
   uint64_t total = 0;
   uint64_t unread = 0;
   uint64_t unseen = 0;
-  /// The last arrival number given out.
-  uint64_t last_arrival = 0;
   /// Items whose mark number is not above are read, or seen.
   uint64_t read_mark = 0;
   uint64_t seen_mark = 0;
@@ -92,15 +105,18 @@ bool DecodeHead(std::string_view value, InboxHead& head);
 struct InboxItem {
   bool read = false;
   bool seen = false;
-  /// What the head's marks are compared with: the arrival number at first; marking a row unread
-  /// that a mark had read gives it a new one.
+  /// What the head's marks are compared with: the arrival at first, then the version in which the
+  /// item was last marked unread.
   uint64_t mark_number = 0;
   Identity identity;
   /// The Notification as it is served, but for "read" and "seen". A view into the row.
   std::string_view json;
 
   bool IsRead(const InboxHead& head) const { return read || mark_number <= head.read_mark; }
-  bool IsSeen(const InboxHead& head) const { return seen || mark_number <= head.seen_mark; }
+  /// What is read is seen.
+  bool IsSeen(const InboxHead& head) const {
+    return seen || mark_number <= head.seen_mark || IsRead(head);
+  }
 };
 
 std::string EncodeItem(const InboxItem& item);
@@ -125,6 +141,16 @@ struct InboxIdentity {
 
 std::string EncodeIdentity(const InboxIdentity& identity);
 bool DecodeIdentity(std::string_view value, InboxIdentity& identity);
+
+/// What the index knows of an unread item beside its place.
+struct InboxUnread {
+  bool seen = false;
+  uint64_t mark_number = 0;
+};
+
+/// `arrival` is the item's: most items have it as their mark number, and the row is short then.
+std::string EncodeUnread(const InboxUnread& unread, uint64_t arrival);
+bool DecodeUnread(std::string_view value, uint64_t arrival, InboxUnread& unread);
 
 /// The value of rows that say all in their key.
 std::string EncodeMarkerRow();

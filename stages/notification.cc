@@ -9,6 +9,7 @@
 #include "stages/iso_time.h"
 #include "stages/json_reader.h"
 #include "stages/json_text.h"
+#include "stages/record_id.h"
 #include "stages/refusal.h"
 #include "stages/user.h"
 
@@ -20,6 +21,8 @@ constexpr size_t kTopicBytesMax = 249;
 /// 32 hexadecimal digits, "-", a 64-bit number.
 constexpr size_t kNotificationIdBytesMax = 32 + 1 + 20;
 constexpr size_t kTimeBytesMax = 64;
+/// What the records of kafka-notify are to us.
+constexpr std::string_view kForeignKind = "message";
 
 void AppendNotificationId(std::string& out, const Identity& identity, int64_t time_ms) {
   AppendHex(out, identity.view());
@@ -73,6 +76,7 @@ class NotificationDecoder {
       return RefuseSize("notification", kNotificationBytesMax);
     }
     RETURN_IF_ERROR(reader_.Read(*record.value, fields_));
+    if (v_.missing() && (!from_.missing() || !to_.missing())) return DecodeForeign(record);
     int64_t version = 0;
     RETURN_IF_ERROR(TakeInteger(v_, "v", version));
     if (version != kNotificationVersion) {
@@ -91,6 +95,43 @@ class NotificationDecoder {
   }
 
  private:
+  /// A record of kafka-notify: somebody sends a text to somebody.
+  base::Result<Notification> DecodeForeign(const pipeline::RawRecord& record) {
+    Notification notification;
+    notification.kind = FindEventKind(kForeignKind);
+    RETURN_IF_ERROR(TakePerson(from_, "from", from_id_, "from.id", notification.actor.id));
+    RETURN_IF_ERROR(TakePerson(to_, "to", to_id_, "to.id", notification.recipient));
+    if (record.key != notification.recipient) {
+      return Refuse(refusal::kWrongShape, "to.id differs from the record's key");
+    }
+    RETURN_IF_ERROR(TakeText(from_name_, "from.name", kUserNameBytesMax, notification.actor.name));
+    RETURN_IF_ERROR(TakeText(message_, "message", kTextBytesMax, notification.text));
+    notification.message = notification.text.value_or("");
+    notification.time_ms = record.metadata.timestamp_ms;
+    notification.source = {std::string(record.metadata.topic), record.metadata.partition,
+                           record.metadata.offset};
+    const std::string event_id = RecordId(record, hash_);
+    hash_.Rewind(0);
+    for (const std::string_view field :
+         {kForeignKind, std::string_view(notification.actor.id), std::string_view("event"),
+          std::string_view(event_id), std::string_view(notification.recipient)}) {
+      hash_.Add(field);
+    }
+    notification.identity = hash_.Finish();
+    return notification;
+  }
+
+  static base::Status TakePerson(const JsonValue& person, std::string_view name,
+                                 const JsonValue& id_value, std::string_view id_name,
+                                 std::string& id) {
+    if (!person.missing() && person.kind != JsonValue::Kind::kObject) {
+      return Refuse(refusal::kWrongShape, std::string(name) + " is not an object");
+    }
+    RETURN_IF_ERROR(TakeId(id_value, id_name, id));
+    if (id.empty()) return Refuse(refusal::kMissingField, std::string(id_name) + " is missing");
+    return base::Status::Ok();
+  }
+
   base::Status TakeKind(Notification& notification) {
     std::string name;
     RETURN_IF_ERROR(TakeRequiredText(type_, "type", kTypeBytesMax, name));
@@ -183,7 +224,10 @@ class NotificationDecoder {
       {"type", &object_type_}, {"id", &object_id_}, {"title", &object_title_}};
   const JsonField source_fields_[3] = {
       {"topic", &source_topic_}, {"partition", &source_partition_}, {"offset", &source_offset_}};
-  const JsonField fields_[11] = {
+  JsonValue from_, to_, from_id_, from_name_, to_id_;
+  const JsonField from_fields_[2] = {{"id", &from_id_}, {"name", &from_name_}};
+  const JsonField to_fields_[1] = {{"id", &to_id_}};
+  const JsonField fields_[13] = {
       {"v", &v_},
       {"id", &id_},
       {"type", &type_},
@@ -195,8 +239,11 @@ class NotificationDecoder {
       {"message", &message_},
       {"time", &time_},
       {"source", &source_, nullptr, source_fields_},
+      {"from", &from_, nullptr, from_fields_},
+      {"to", &to_, nullptr, to_fields_},
   };
   JsonReader reader_;
+  FieldHash hash_;
 };
 
 std::string NotificationId(const Identity& identity, int64_t time_ms) {

@@ -2,8 +2,10 @@
 
 #include <string>
 
+#include "stages/apply_action.h"
 #include "stages/enrich_actor.h"
 #include "stages/event.h"
+#include "stages/inbox_action.h"
 #include "stages/inbox_repair.h"
 #include "stages/inbox_rows.h"
 #include "stages/notification.h"
@@ -42,6 +44,8 @@ pipeline::Topology BuildNotificationTopology(const Topics& topics, const InboxLi
   auto unread = builder.Store(std::string(kInboxUnreadStore), {.changelog = false});
   builder.Source<Notification>("decode-notification", topics.notifications)
       .Process<WriteInbox>("write-inbox", inbox, unread, limits);
+  builder.Source<InboxAction>("decode-action", topics.inbox_actions)
+      .Process<ApplyAction>("apply-action", inbox, unread);
 
   return builder.Build();
 }

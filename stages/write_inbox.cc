@@ -12,9 +12,6 @@ namespace {
 
 /// Rows that one record removes at most beside its own change; Punctuate() does the rest.
 constexpr size_t kTrimmedByRecordMax = 64;
-constexpr size_t kEvictedByRecordMax = 128;
-/// When there are too many tombstones, this many more go, so that not each one pays for a scan.
-constexpr uint64_t kTombstonesSpare = kTombstonesMax / 10;
 /// Work of one Punctuate().
 constexpr size_t kSweptRecipientsMax = 256;
 constexpr size_t kSweptRowsMax = 1'000;
@@ -118,11 +115,7 @@ base::Status WriteInbox::ReplaceRow(const Identity& identity, InboxIdentity row)
 
 base::Status WriteInbox::AddTombstone(const Notification& retraction, int64_t stamp_ms) {
   editor_.AddTombstone(retraction.identity, retraction.time_ms, stamp_ms);
-  const bool too_many = editor_.head().tombstones > kTombstonesMax;
-  return editor_
-      .EvictTombstones(too_many ? kTombstonesMax - kTombstonesSpare : kTombstonesMax,
-                       stream_ms_ - kTombstoneAgeMsMax, kEvictedByRecordMax)
-      .status();
+  return editor_.LimitTombstones(stream_ms_);
 }
 
 base::Status WriteInbox::Punctuate(pipeline::Context<pipeline::Nothing>& context) {
@@ -149,6 +142,9 @@ base::Status WriteInbox::Punctuate(pipeline::Context<pipeline::Nothing>& context
         editor_.EvictTombstones(kAnyNumber, tombstone_cutoff_ms, kSweptRowsMax - rows);
     if (!evicted.ok()) return evicted.status();
     rows += *evicted;
+    const auto swept = editor_.SweepUnread(kSweptRowsMax - rows);
+    if (!swept.ok()) return swept.status();
+    rows += *swept;
     editor_.Save();
     if (rows >= kSweptRowsMax) break;  // the same recipient again at the next call
     sweep_from_ = editor_.keys().GroupEnd();
