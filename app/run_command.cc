@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
@@ -25,6 +26,7 @@
 #include "pipeline/engine.h"
 #include "pipeline/librdkafka_client.h"
 #include "serving/backend.h"
+#include "serving/http_forwarder.h"
 #include "serving/http_server.h"
 #include "serving/inbox_service.h"
 #include "stages/notification_topology.h"
@@ -45,6 +47,7 @@ constexpr milliseconds kStopTimeMax{9000};
 constexpr milliseconds kReadyLookEvery{50};
 constexpr milliseconds kUsersTimeout{60'000};
 constexpr int kHttpThreads = 2;
+constexpr milliseconds kForwardingTime{2'000};
 // With the embedded broker: a request must fit beside what is unread (see EventBacklog).
 constexpr size_t kEmbeddedBodyBytesMax = size_t{1} << 20;
 constexpr int64_t kDayMs = int64_t{24} * 3600 * 1000;
@@ -176,6 +179,7 @@ class Run {
   std::unique_ptr<pipeline::Engine> engine_;
   /// Where the users table stands once it holds the users file.
   std::map<base::Partition, base::Offset> users_loaded_at_;
+  std::unique_ptr<serving::HttpForwarder> forwarder_;
   std::unique_ptr<serving::InboxService> service_;
   std::unique_ptr<serving::HttpServer> http_;
   std::vector<std::string> http_addresses_;
@@ -302,6 +306,7 @@ serving::Backend Run::MakeBackend() {
     return engine_->FindOwner({topics_.notifications, partition});
   };
   backend.instance_id = engine_->instance_id();
+  backend.forwarder = forwarder_.get();
   if (backlog_ != nullptr) {
     backend.events_backlogged = [this](base::Partition partition) {
       return backlog_->IsFull(partition);
@@ -325,6 +330,13 @@ void Run::Advertise() {
 }
 
 base::Status Run::StartHttp() {
+  if (!options_.embedded) {
+    serving::ForwarderLimits limits;
+    // Whoever gets the request may take its whole time for it.
+    limits.request_timeout =
+        std::max(limits.request_timeout, milliseconds(options_.action_timeout_ms) + kForwardingTime);
+    forwarder_ = std::make_unique<serving::HttpForwarder>(engine_->instance_id(), limits);
+  }
   serving::HttpServer::Options http;
   http.listen = options_.listen;
   http.threads = kHttpThreads;
@@ -368,6 +380,7 @@ void Run::Stop(int exit_code) {
   }
   http_.reset();
   service_.reset();
+  forwarder_.reset();
   producer_.reset();
   clients_.reset();
 }
