@@ -1,62 +1,22 @@
 #include "serving/inbox_api.h"
 
+#include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include "base/log.h"
-#include "pipeline/partitioner.h"
+#include "serving/inbox_place.h"
+#include "serving/inbox_replies.h"
 #include "serving/problem.h"
 #include "serving/router.h"
 #include "serving/user_id.h"
+#include "stages/event_kinds.h"
 #include "stages/inbox_query.h"
 #include "stages/inbox_rows.h"
-#include "state/task_state.h"
 
 namespace serving {
 namespace {
-
-Response Json(std::string body) {
-  Response response;
-  response.content_type = "application/json";
-  response.body = std::move(body);
-  return response;
-}
-
-/// The task that has the user's inbox, at one moment; or why it cannot be read here and now.
-struct Place {
-  std::unique_ptr<state::TaskReader::View> view;
-  Response refusal;
-};
-
-Place Locate(const Backend& backend, std::string_view user) {
-  const base::Partition partition =
-      pipeline::PartitionForKey(user, backend.notifications_partitions);
-  const pipeline::StoreLookup found = backend.stores->Find(stages::kInboxStore, partition);
-  switch (found.where) {
-    case pipeline::StoreLookup::Where::kHere:
-      return {found.reader->Snapshot(), {}};
-    case pipeline::StoreLookup::Where::kRestoring:
-      return {nullptr, ToResponse({.status = 503,
-                                   .detail = "The partition of this inbox is being restored.",
-                                   .retry_after = std::chrono::seconds(1)})};
-    case pipeline::StoreLookup::Where::kNotHere:
-      break;
-  }
-  return {nullptr, ToResponse({.status = 503,
-                               .detail = "The partition of this inbox is not on this instance.",
-                               .retry_after = std::chrono::seconds(1)})};
-}
-
-/// The row cannot be read; the stream thread finds out too and restores the task.
-Response Unreadable(const base::Status& status) {
-  base::LogError("inbox cannot be read", {{"why", status.ToString()}});
-  return ToResponse({.status = 503,
-                     .detail = "This inbox cannot be read at the moment.",
-                     .retry_after = std::chrono::seconds(1)});
-}
 
 /// 1 to kInboxLimitMax, kInboxLimitDefault when the request has none; nullopt: anything else.
 std::optional<int> LimitOf(const Request& request) {
@@ -69,10 +29,40 @@ std::optional<int> LimitOf(const Request& request) {
   return limit;
 }
 
-std::string CountFields(const stages::InboxCounts& counts) {
-  return "\"total\":" + std::to_string(counts.total) +
-         ",\"unread\":" + std::to_string(counts.unread) +
-         ",\"unseen\":" + std::to_string(counts.unseen);
+Problem BadStatus() {
+  return {.status = 400, .detail = "status is unread, read or all.", .field = "status"};
+}
+
+Problem BadType() {
+  std::string detail = "type is a list of kinds with commas between them, of these:";
+  for (const stages::EventKind& kind : stages::EventKinds()) {
+    detail.append(" ").append(kind.name).append(",");
+  }
+  detail.back() = '.';
+  return {.status = 400, .detail = std::move(detail), .field = "type"};
+}
+
+/// Takes `status` and `type` out of the query; or says which of them is wrong.
+std::optional<Problem> ReadFilter(const Request& request, stages::InboxFilter& filter) {
+  const std::string_view status = request.Query("status").value_or("all");
+  if (status == "unread") {
+    filter.status = stages::InboxFilter::Status::kUnread;
+  } else if (status == "read") {
+    filter.status = stages::InboxFilter::Status::kRead;
+  } else if (status != "all") {
+    return BadStatus();
+  }
+  std::optional<std::string_view> types = request.Query("type");
+  while (types.has_value()) {
+    const size_t comma = types->find(',');
+    const stages::EventKind* kind = stages::FindEventKind(types->substr(0, comma));
+    if (kind == nullptr) return BadType();
+    auto& kinds = filter.kinds;
+    if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) kinds.push_back(kind);
+    if (comma == std::string_view::npos) break;
+    types->remove_prefix(comma + 1);
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -80,49 +70,51 @@ std::string CountFields(const stages::InboxCounts& counts) {
 void InboxApi::AddRoutes(Router& router) {
   router.Add(
       "GET", "/v1/users/{user}/inbox",
-      [this](const Request& request, const Respond& respond) { respond(GetInbox(request)); });
+      [this](const Request& request, const Respond& respond) { GetInbox(request, respond); });
   router.Add(
       "GET", "/v1/users/{user}/inbox/counts",
-      [this](const Request& request, const Respond& respond) { respond(GetCounts(request)); });
+      [this](const Request& request, const Respond& respond) { GetCounts(request, respond); });
 }
 
-Response InboxApi::GetInbox(const Request& request) const {
+void InboxApi::GetInbox(const Request& request, const Respond& respond) const {
+  const auto refuse = [&respond](const Problem& problem) { respond(ToResponse(problem)); };
   const std::string& user = request.PathParameter("user");
-  if (const auto problem = CheckUserId(user)) return ToResponse(*problem);
+  if (const auto problem = CheckUserId(user)) return refuse(*problem);
   const auto limit = LimitOf(request);
   if (!limit.has_value()) {
-    return ToResponse(
-        {.status = 400,
-         .detail = "limit is a number from 1 to " + std::to_string(kInboxLimitMax) + ".",
-         .field = "limit"});
+    return refuse({.status = 400,
+                   .detail = "limit is a number from 1 to " + std::to_string(kInboxLimitMax) + ".",
+                   .field = "limit"});
   }
-  const Place place = Locate(backend_, user);
-  if (place.view == nullptr) return place.refusal;
-  const auto page =
-      stages::ReadPage(place.view->Store(stages::kInboxStore), user, static_cast<size_t>(*limit),
-                       request.Query("cursor").value_or(""));
+  stages::InboxFilter filter;
+  if (const auto problem = ReadFilter(request, filter)) return refuse(*problem);
+  const InboxView view = OpenInbox(backend_, user, request, respond, Unavailable);
+  if (view == nullptr) return;
+  const auto page = stages::ReadPage(
+      view->Store(stages::kInboxStore), view->Store(stages::kInboxUnreadStore), user, filter,
+      static_cast<size_t>(*limit), request.Query("cursor").value_or(""));
   if (!page.ok()) {
     if (page.status().code() != base::StatusCode::kInvalidArgument) {
-      return Unreadable(page.status());
+      return respond(Unavailable(ReportUnreadableInbox(page.status())));
     }
-    return ToResponse({.status = 400, .detail = page.status().message(), .field = "cursor"});
+    return refuse({.status = 400, .detail = page.status().message(), .field = "cursor"});
   }
   std::string body = "{\"items\":" + page->items;
   // A cursor is of unreserved URL characters, so it needs no escapes here.
   body += page->next.has_value() ? ",\"next\":\"" + *page->next + "\"" : ",\"next\":null";
   body += ",\"counts\":{" + CountFields(page->counts) +
           "},\"version\":" + std::to_string(page->counts.version) + "}";
-  return Json(std::move(body));
+  respond(JsonAnswer(std::move(body)));
 }
 
-Response InboxApi::GetCounts(const Request& request) const {
+void InboxApi::GetCounts(const Request& request, const Respond& respond) const {
   const std::string& user = request.PathParameter("user");
-  if (const auto problem = CheckUserId(user)) return ToResponse(*problem);
-  const Place place = Locate(backend_, user);
-  if (place.view == nullptr) return place.refusal;
-  const auto counts = stages::ReadCounts(place.view->Store(stages::kInboxStore), user);
-  if (!counts.ok()) return Unreadable(counts.status());
-  return Json("{" + CountFields(*counts) + ",\"version\":" + std::to_string(counts->version) + "}");
+  if (const auto problem = CheckUserId(user)) return respond(ToResponse(*problem));
+  const InboxView view = OpenInbox(backend_, user, request, respond, Unavailable);
+  if (view == nullptr) return;
+  const auto counts = stages::ReadCounts(view->Store(stages::kInboxStore), user);
+  if (!counts.ok()) return respond(Unavailable(ReportUnreadableInbox(counts.status())));
+  respond(CountsAnswer(*counts));
 }
 
 }  // namespace serving

@@ -1,8 +1,5 @@
 #pragma once
 
-#include <memory>
-#include <string_view>
-
 #include "serving/backend.h"
 #include "serving/http_message.h"
 
@@ -14,7 +11,8 @@ class Router;
 inline constexpr int kInboxLimitDefault = 20;
 inline constexpr int kInboxLimitMax = 100;
 
-/// Reads inboxes: a page of notifications, or the counts alone. Threads: any.
+/// Reads inboxes: a page of notifications, all or those that a filter lets through, or the counts
+/// alone. Threads: any.
 class InboxApi {
  public:
   /// `backend` outlives this.
@@ -23,8 +21,8 @@ class InboxApi {
   void AddRoutes(Router& router);
 
  private:
-  Response GetInbox(const Request& request) const;
-  Response GetCounts(const Request& request) const;
+  void GetInbox(const Request& request, const Respond& respond) const;
+  void GetCounts(const Request& request, const Respond& respond) const;
 
   const Backend& backend_;
 };

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "serving/events_api.h"
+#include "serving/inbox_actions_api.h"
 #include "serving/inbox_api.h"
 #include "serving/operations_api.h"
 #include "serving/router.h"
@@ -15,10 +16,12 @@ struct InboxService::Impl {
   Impl(Backend backend_in, std::shared_ptr<Timers> timers)
       : backend(std::move(backend_in)),
         inbox(backend),
+        actions(backend, timers),
         events(backend),
         users(backend, std::move(timers)),
         operations(backend) {
     inbox.AddRoutes(router);
+    actions.AddRoutes(router);
     events.AddRoutes(router);
     users.AddRoutes(router);
     operations.AddRoutes(router);
@@ -26,6 +29,7 @@ struct InboxService::Impl {
 
   const Backend backend;
   InboxApi inbox;
+  InboxActionsApi actions;
   EventsApi events;
   UsersApi users;
   OperationsApi operations;
@@ -33,10 +37,11 @@ struct InboxService::Impl {
 };
 
 InboxService::InboxService(Backend backend, std::shared_ptr<Timers> timers) {
-  CHECK(backend.stores != nullptr && backend.producer != nullptr && backend.metrics != nullptr &&
-            backend.clock != nullptr,
+  CHECK(backend.stores != nullptr && backend.producer != nullptr && backend.positions != nullptr &&
+            backend.metrics != nullptr && backend.clock != nullptr,
         "a Backend has all its parts");
-  CHECK(backend.find_user && backend.users_position && backend.status_json && backend.readiness,
+  CHECK(backend.find_user && backend.users_position && backend.find_owner && backend.status_json &&
+            backend.readiness,
         "a Backend has all its functions");
   CHECK(backend.events_partitions > 0 && backend.users_partitions > 0 &&
             backend.notifications_partitions > 0,

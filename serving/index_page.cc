@@ -38,8 +38,11 @@ curl localhost:8080/v1/users/2/inbox</pre>
 <table>
 <tr><td><code>POST /v1/events</code></td><td>one event, or an array of up to 1,000</td></tr>
 <tr><td><code>GET /v1/users/{user}/inbox</code></td><td>newest first;
- <code>limit</code> (1&ndash;100), <code>cursor</code></td></tr>
+ <code>limit</code> (1&ndash;100), <code>cursor</code>, <code>status</code>, <code>type</code></td></tr>
 <tr><td><code>GET /v1/users/{user}/inbox/counts</code></td><td>total, unread, unseen, version</td></tr>
+<tr><td><code>POST /v1/users/{user}/inbox/{id}/read</code></td>
+<td>also <code>unread</code>, <code>seen</code>; <code>DELETE</code> without them</td></tr>
+<tr><td><code>POST /v1/users/{user}/inbox/read-all</code></td><td>also <code>seen-all</code></td></tr>
 <tr><td><code>GET PUT DELETE /v1/users/{user}</code></td><td>who acts: name, handle, avatar_url</td></tr>
 </table>
 <p>Errors are <code>application/problem+json</code>. The full description is <code>docs/http.md</code>

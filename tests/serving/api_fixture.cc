@@ -125,6 +125,26 @@ void FakeUsers::FailReads(const base::Status& status) {
   failure_ = status;
 }
 
+void FakeForwarder::Forward(const pipeline::Instance& to, const Request& request, Respond respond) {
+  Response answer;
+  {
+    const std::lock_guard lock(mutex_);
+    forwarded_.push_back({to, request});
+    answer = answer_;
+  }
+  respond(std::move(answer));
+}
+
+void FakeForwarder::Answer(Response response) {
+  const std::lock_guard lock(mutex_);
+  answer_ = std::move(response);
+}
+
+std::vector<FakeForwarder::Forwarded> FakeForwarder::forwarded() {
+  const std::lock_guard lock(mutex_);
+  return forwarded_;
+}
+
 ApiTest::ApiTest() {
   for (int32_t i = 0; i < kNotificationsPartitions; ++i) {
     state::TaskState::Options options;
@@ -137,7 +157,11 @@ ApiTest::ApiTest() {
     auto task = std::make_unique<InboxTask>(std::move(*opened));
     stores.Publish(stages::kInboxStore, {i}, task->state->MakeReader());
     tasks.emplace(base::Partition{i}, std::move(task));
+    positions.Committed({backend.topics.inbox_actions, {i}}, base::Offset{0});
   }
+  producer.on_delivered = [this](const RecordingProducer::Produced& record) {
+    if (record.topic == backend.topics.inbox_actions && applies_actions) Apply(record);
+  };
   backend.stores = &stores;
   backend.events_partitions = kEventsPartitions;
   backend.users_partitions = kUsersPartitions;
@@ -145,6 +169,13 @@ ApiTest::ApiTest() {
   backend.producer = &producer;
   backend.find_user = [this](std::string_view id) { return users.Find(id); };
   backend.users_position = [this](base::Partition p) { return users.Position(p); };
+  backend.positions = &positions;
+  backend.find_owner = [this](base::Partition) {
+    const std::lock_guard lock(ready_mutex);
+    return owner;
+  };
+  backend.instance_id = "i-here";
+  backend.forwarder = &forwarder;
   backend.status_json = [] { return std::string(R"({"ready":true})"); };
   backend.readiness = [this] {
     const std::lock_guard lock(ready_mutex);
@@ -174,26 +205,74 @@ void ApiTest::Start() {
   address = bound->front();
 }
 
+base::Partition ApiTest::PartitionOf(const std::string& user) {
+  return pipeline::PartitionForKey(user, kNotificationsPartitions);
+}
+
 void ApiTest::Notify(const std::string& recipient, const std::string& actor) {
-  const base::Partition partition = pipeline::PartitionForKey(recipient, kNotificationsPartitions);
-  InboxTask& task = *tasks.at(partition);
   stages::Notification notification;
-  ++offset_;
-  notification.identity.bytes[14] = static_cast<uint8_t>(offset_ >> 8);
-  notification.identity.bytes[15] = static_cast<uint8_t>(offset_);
   notification.kind = stages::FindEventKind("follow");
   notification.recipient = recipient;
   notification.actor.id = actor;
+  notification.message = actor + " started following you.";
+  Tell(std::move(notification));
+}
+
+void ApiTest::Tell(stages::Notification notification) {
+  const std::string recipient = notification.recipient;
+  const base::Partition partition = PartitionOf(recipient);
+  const std::lock_guard lock(tasks_mutex_);
+  InboxTask& task = *tasks.at(partition);
+  ++offset_;
+  notification.identity.bytes[14] = static_cast<uint8_t>(offset_ >> 8);
+  notification.identity.bytes[15] = static_cast<uint8_t>(offset_);
   notification.time_ms = 1'795'237'200'000 + offset_;
   notification.source = {"events", {0}, {offset_}};
-  notification.message = actor + " started following you.";
   NoContext context;
   const pipeline::RecordMetadata metadata{
       "notifications", partition, {offset_}, notification.time_ms};
-  base::Status status = task.stage.Process({recipient, std::move(notification), metadata}, context);
+  base::Status status = task.write.Process({recipient, std::move(notification), metadata}, context);
   ASSERT_TRUE(status.ok()) << status.ToString();
   status = task.state->Commit({{{"notifications", partition}, base::Offset{offset_ + 1}}});
   ASSERT_TRUE(status.ok()) << status.ToString();
+}
+
+void ApiTest::Apply(const RecordingProducer::Produced& record) {
+  const base::TopicPartition tp{record.topic, record.partition};
+  const base::Offset position{record.offset.value + 1};
+  {
+    const std::lock_guard lock(tasks_mutex_);
+    InboxTask& task = *tasks.at(record.partition);
+    pipeline::RawRecord raw;
+    raw.key = *record.key;
+    raw.value = *record.value;
+    raw.metadata = {tp.topic, tp.partition, record.offset, backend.clock->NowMs()};
+    auto action = pipeline::Serde<stages::InboxAction>().Decode(raw);
+    ASSERT_TRUE(action.ok()) << action.status().ToString();
+    NoContext context;
+    base::Status status =
+        task.apply.Process({*record.key, std::move(*action), raw.metadata}, context);
+    ASSERT_TRUE(status.ok()) << status.ToString();
+    status = task.state->Commit({{tp, position}});
+    ASSERT_TRUE(status.ok()) << status.ToString();
+  }
+  positions.Committed(tp, position);
+}
+
+void ApiTest::Move(const std::string& user, std::optional<pipeline::Instance> to) {
+  stores.Unpublish(stages::kInboxStore, PartitionOf(user));
+  positions.Gone(ActionsOf(user));
+  const std::lock_guard lock(ready_mutex);
+  owner = std::move(to);
+}
+
+std::string ApiTest::NewestId(const std::string& user) {
+  const nlohmann::json inbox = Json(Get("/v1/users/" + user + "/inbox?limit=1"));
+  if (!inbox.is_object() || inbox["items"].empty()) {
+    ADD_FAILURE() << "the inbox is empty";
+    return "";
+  }
+  return inbox["items"][0]["id"];
 }
 
 nlohmann::json ApiTest::Json(const Received& received) {

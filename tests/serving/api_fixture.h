@@ -15,11 +15,15 @@
 
 #include "base/metrics.h"
 #include "pipeline/kafka_client.h"
+#include "pipeline/position_watch.h"
 #include "pipeline/store_registry.h"
 #include "serving/backend.h"
+#include "serving/forwarder.h"
 #include "serving/http_server.h"
 #include "serving/inbox_service.h"
+#include "stages/apply_action.h"
 #include "stages/inbox_rows.h"
+#include "stages/notification.h"
 #include "stages/write_inbox.h"
 #include "state/task_state.h"
 #include "tests/serving/http_client.h"
@@ -89,8 +93,31 @@ class FakeUsers {
   base::Status failure_;
 };
 
-/// Herald's HTTP side as it is in production, on a free port, over a real store with the real
-/// stage that writes it; Kafka and the users table are fakes.
+/// The other instances: keeps what is forwarded, and answers as the test says. Threads: any.
+class FakeForwarder : public Forwarder {
+ public:
+  struct Forwarded {
+    pipeline::Instance to;
+    Request request;
+  };
+
+  void Forward(const pipeline::Instance& to, const Request& request, Respond respond) override;
+
+  /// What every request is answered from now on.
+  void Answer(Response response);
+  std::vector<Forwarded> forwarded();
+
+ private:
+  std::mutex mutex_;
+  std::vector<Forwarded> forwarded_;
+  Response answer_;
+};
+
+/// Herald's HTTP side as it is in production, on a free port, over real stores with the real stages
+/// that write them; Kafka, the users table and other instances are fakes.
+///
+/// What is produced to `inbox-actions` is applied and committed at once, unless a test sets
+/// `applies_actions` to false or `producer.on_delivered` to something else.
 class ApiTest : public testing::Test {
  protected:
   static constexpr int32_t kEventsPartitions = 3;
@@ -106,6 +133,22 @@ class ApiTest : public testing::Test {
   /// Somebody follows or likes `recipient`; committed, so readers see it. Later calls have later
   /// times.
   void Notify(const std::string& recipient, const std::string& actor);
+  /// As above with all that a test cares for: kind, recipient, actor, message.
+  void Tell(stages::Notification notification);
+
+  /// Does what the inbox's task does with a record of `inbox-actions`.
+  void Apply(const RecordingProducer::Produced& record);
+
+  /// Takes the inbox of `user` off this instance; `owner` has it, or nobody.
+  void Move(const std::string& user, std::optional<pipeline::Instance> owner);
+
+  static base::Partition PartitionOf(const std::string& user);
+  base::TopicPartition ActionsOf(const std::string& user) const {
+    return {backend.topics.inbox_actions, PartitionOf(user)};
+  }
+
+  /// The id of the newest notification.
+  std::string NewestId(const std::string& user);
 
   /// A fresh connection's answer.
   Received Get(const std::string& target) { return HttpClient(address).Call("GET", target); }
@@ -128,8 +171,13 @@ class ApiTest : public testing::Test {
   pipeline::StoreRegistry stores;
   RecordingProducer producer;
   FakeUsers users;
+  pipeline::PositionWatch positions;
+  FakeForwarder forwarder;
+  std::atomic<bool> applies_actions = true;
   std::mutex ready_mutex;
   base::Status ready;
+  /// Who has what is not here; under `ready_mutex` once the server runs.
+  std::optional<pipeline::Instance> owner;
 
   Backend backend;
   HttpLimits limits;
@@ -138,19 +186,23 @@ class ApiTest : public testing::Test {
   std::unique_ptr<HttpServer> server;
   std::unique_ptr<InboxService> service;
 
-  /// The state of the inbox task of one partition, with the stage that writes it.
+  /// The state of the inbox task of one partition, with the stages that write it.
   struct InboxTask {
     explicit InboxTask(std::unique_ptr<state::TaskState> opened)
         : state(std::move(opened)),
-          stage(state->Store(stages::kInboxStore), state->Store(stages::kInboxUnreadStore), {}) {}
+          write(state->Store(stages::kInboxStore), state->Store(stages::kInboxUnreadStore), {}),
+          apply(state->Store(stages::kInboxStore), state->Store(stages::kInboxUnreadStore)) {}
 
     std::unique_ptr<state::TaskState> state;
-    stages::WriteInbox stage;
+    stages::WriteInbox write;
+    stages::ApplyAction apply;
   };
   std::map<base::Partition, std::unique_ptr<InboxTask>> tasks;
 
  private:
   state::SharedMemory memory_{size_t{8} << 20, size_t{8} << 20};
+  /// Held by whoever acts as the tasks' stream thread.
+  std::mutex tasks_mutex_;
   int64_t offset_ = 0;
 };
 

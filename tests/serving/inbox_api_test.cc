@@ -3,7 +3,6 @@
 
 #include <thread>
 
-#include "pipeline/partitioner.h"
 #include "stages/inbox_rows.h"
 #include "tests/serving/api_fixture.h"
 
@@ -15,8 +14,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 using InboxApiTest = ApiTest;
-
-base::Partition PartitionOf(const std::string& user) { return pipeline::PartitionForKey(user, 4); }
 
 std::vector<std::string> Actors(const json& inbox) {
   std::vector<std::string> actors;
@@ -92,6 +89,59 @@ TEST_F(InboxApiTest, RefusesACursorThatItDidNotGiveOut) {
     EXPECT_EQ(problem["field"], "cursor") << cursor;
   }
   EXPECT_EQ(Get("/v1/users/1/inbox?cursor=").status, 200);
+}
+
+TEST_F(InboxApiTest, ShowsOnlyWhatIsUnreadOrRead) {
+  Start();
+  for (const char* actor : {"2", "3", "4"}) Notify("1", actor);
+  EXPECT_EQ(Post("/v1/users/1/inbox/" + NewestId("1") + "/read", "").status, 200);
+  const json unread = Json(Get("/v1/users/1/inbox?status=unread"));
+  EXPECT_THAT(Actors(unread), ElementsAre("3", "2"));
+  EXPECT_EQ(unread["counts"], json({{"total", 3}, {"unread", 2}, {"unseen", 2}}));
+  EXPECT_THAT(Actors(Json(Get("/v1/users/1/inbox?status=read"))), ElementsAre("4"));
+  EXPECT_THAT(Actors(Json(Get("/v1/users/1/inbox?status=all"))), ElementsAre("4", "3", "2"));
+}
+
+TEST_F(InboxApiTest, ShowsOnlyTheKindsThatAreAskedFor) {
+  Start();
+  const char* actor[] = {"2", "3", "4", "5"};
+  const char* kind[] = {"follow", "like", "mention", "like"};
+  for (size_t i = 0; i < 4; ++i) {
+    stages::Notification notification;
+    notification.kind = stages::FindEventKind(kind[i]);
+    notification.recipient = "1";
+    notification.actor.id = actor[i];
+    Tell(std::move(notification));
+  }
+  EXPECT_THAT(Actors(Json(Get("/v1/users/1/inbox?type=like"))), ElementsAre("5", "3"));
+  EXPECT_THAT(Actors(Json(Get("/v1/users/1/inbox?type=follow,mention"))), ElementsAre("4", "2"));
+  EXPECT_THAT(Actors(Json(Get("/v1/users/1/inbox?type=like%2Clike&status=unread"))),
+              ElementsAre("5", "3"));
+  EXPECT_THAT(Actors(Json(Get("/v1/users/1/inbox?type=message"))), ElementsAre());
+}
+
+TEST_F(InboxApiTest, PagesThroughWhatAFilterLetsThrough) {
+  Start();
+  for (int i = 0; i < 5; ++i) Notify("1", std::to_string(i));
+  const json first = Json(Get("/v1/users/1/inbox?status=unread&limit=3"));
+  EXPECT_THAT(Actors(first), ElementsAre("4", "3", "2"));
+  const json second =
+      Json(Get("/v1/users/1/inbox?status=unread&cursor=" + first["next"].get<std::string>()));
+  EXPECT_THAT(Actors(second), ElementsAre("1", "0"));
+  EXPECT_EQ(second["next"], nullptr);
+}
+
+TEST_F(InboxApiTest, NamesTheFilterThatIsWrong) {
+  Start();
+  for (const char* status : {"", "seen", "UNREAD", "read,unread"}) {
+    const json problem = Problem(Get(std::string("/v1/users/1/inbox?status=") + status), 400);
+    EXPECT_EQ(problem["field"], "status") << status;
+  }
+  for (const char* type : {"", "poke", "unlike", "like,", ",like", "like,poke", "Like"}) {
+    const json problem = Problem(Get(std::string("/v1/users/1/inbox?type=") + type), 400);
+    EXPECT_EQ(problem["field"], "type") << type;
+    EXPECT_THAT(problem["detail"].get<std::string>(), HasSubstr("follow")) << type;
+  }
 }
 
 TEST_F(InboxApiTest, IgnoresParametersThatItDoesNotKnow) {
