@@ -8,6 +8,7 @@
 #include "serving/inbox_api.h"
 #include "serving/operations_api.h"
 #include "serving/router.h"
+#include "serving/seed_api.h"
 #include "serving/users_api.h"
 
 namespace serving {
@@ -19,11 +20,13 @@ struct InboxService::Impl {
         actions(backend, timers),
         events(backend),
         users(backend, std::move(timers)),
+        seed(backend),
         operations(backend) {
     inbox.AddRoutes(router);
     actions.AddRoutes(router);
     events.AddRoutes(router);
     users.AddRoutes(router);
+    seed.AddRoutes(router);
     operations.AddRoutes(router);
   }
 
@@ -32,6 +35,7 @@ struct InboxService::Impl {
   InboxActionsApi actions;
   EventsApi events;
   UsersApi users;
+  SeedApi seed;
   OperationsApi operations;
   Router router;
 };

@@ -27,6 +27,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/users/1/inbox/read-all", "{\"up_to\":7}"},
     {"POST", "/v1/users/1/inbox/seen-all", ""},
     {"DELETE", "/v1/users/1/inbox/n1", ""},
+    {"GET", "/notifications/1", ""},
 };
 
 class InboxPlaceTest : public ApiTest {
@@ -128,6 +129,16 @@ TEST_F(InboxPlaceTest, DoesNotForwardWhatItIsRestoringItself) {
   stores.PublishRestoring(stages::kInboxStore, PartitionOf("1"));
   for (const Route& route : kRoutes) ExpectUnavailable(route, Ask(route));
   EXPECT_TRUE(forwarder.forwarded().empty());
+}
+
+TEST_F(InboxPlaceTest, TellsAClientOfKafkaNotifyInItsOwnWordsThatAnInstanceIsAway) {
+  Start();
+  Move("1", there);
+  forwarder.Answer(Unavailable("The instance that has this inbox does not answer."));
+  ExpectUnavailable(kRoutes[8], Ask(kRoutes[8]));
+  EXPECT_EQ(Get("/notifications/1").body,
+            R"({"message":"The instance that has this inbox does not answer."})");
+  ExpectUnavailable(kRoutes[0], Ask(kRoutes[0]));
 }
 
 TEST_F(InboxPlaceTest, AsksForTheWholeAnswerToTellTheSizeOfHead) {
