@@ -106,7 +106,8 @@ class NotificationDecoder {
     }
     RETURN_IF_ERROR(TakeText(from_name_, "from.name", kUserNameBytesMax, notification.actor.name));
     RETURN_IF_ERROR(TakeText(message_, "message", kTextBytesMax, notification.text));
-    notification.message = notification.text.value_or("");
+    if (!notification.text) notification.text.emplace();
+    notification.message = *notification.text;
     notification.time_ms = record.metadata.timestamp_ms;
     notification.source = {std::string(record.metadata.topic), record.metadata.partition,
                            record.metadata.offset};

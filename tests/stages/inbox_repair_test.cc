@@ -14,18 +14,6 @@ namespace {
 
 using testing::ElementsAre;
 
-void Repair(InboxFixture& inbox) {
-  std::vector<std::string> groups;
-  for (const auto& [key, value] : inbox.inbox.rows) {
-    const std::string group(RecipientGroupOf(key));
-    if (groups.empty() || groups.back() != group) groups.push_back(group);
-  }
-  for (const std::string& group : groups) {
-    const base::Status status = RebuildUnread(group, inbox.inbox, inbox.unread);
-    ASSERT_TRUE(status.ok()) << status.ToString();
-  }
-}
-
 /// Likes, repeats, undos and replaced rows of a few recipients.
 void Fill(InboxFixture& inbox, uint32_t seed, int records) {
   std::mt19937 random(seed);
@@ -43,10 +31,10 @@ TEST(RebuildUnread, BuildsTheIndexAndChangesNothingElse) {
   ASSERT_FALSE(index.empty());
   inbox.inbox.writes = 0;
   inbox.unread.rows.clear();
-  Repair(inbox);
+  inbox.Repair();
   EXPECT_EQ(inbox.unread.rows, index);
-  inbox.unread.rows[InboxKeys("1").Item(5, 5)] = "stale";
-  Repair(inbox);
+  inbox.unread.rows[InboxKeys("1").Unread(0, 5, 5)] = "stale";
+  inbox.Repair();
   EXPECT_EQ(inbox.unread.rows, index);
   EXPECT_EQ(inbox.inbox.rows, rows);
   EXPECT_EQ(inbox.inbox.writes, 0u);
@@ -60,14 +48,14 @@ TEST(RebuildUnread, LeavesReadRowsOutOfTheIndex) {
   head.read_mark = 1;
   head.unread = 1;
   inbox.inbox.Put(InboxKeys("1").Head(), EncodeHead(head));
-  Repair(inbox);
+  inbox.Repair();
   inbox.CheckRows();
   EXPECT_EQ(inbox.unread.rows.size(), 1u);
 }
 
 TEST(RebuildUnread, ARecipientOfNoRowsHasNoIndex) {
   InboxFixture inbox;
-  inbox.unread.rows[InboxKeys("9").Item(1, 1)] = "stale";
+  inbox.unread.rows[InboxKeys("9").Unread(0, 1, 1)] = "stale";
   ASSERT_TRUE(RebuildUnread(InboxKeys("9").group(), inbox.inbox, inbox.unread).ok());
   EXPECT_TRUE(inbox.unread.rows.empty());
   EXPECT_TRUE(inbox.inbox.rows.empty());
@@ -79,7 +67,7 @@ TEST(RebuildUnread, AReplacedRowSurvivesATornCommit) {
   inbox.Do(1, 30, "second");
   // The old row is gone, the new one and the identity never came.
   inbox.inbox.rows.erase(InboxKeys("1").Item(kTestTimeMs + 10, 1));
-  Repair(inbox);
+  inbox.Repair();
   inbox.CheckRows();
   EXPECT_THAT(inbox.Rows(), ElementsAre("1@30"));
   inbox.Undo(1, 20);  // processed again
@@ -136,7 +124,7 @@ TEST(RebuildUnread, ATornCommitProcessedAgainEndsAsIfItHadNotBeenTorn) {
       }
     }
     inbox.unread.rows.clear();
-    Repair(inbox);
+    inbox.Repair();
     inbox.CheckRows();
     run(inbox, 40, 60);
     inbox.CheckRows();

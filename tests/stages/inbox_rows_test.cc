@@ -21,6 +21,11 @@ TEST(InboxRows, ARecipientsRowsLieTogetherInOrderOfKind) {
                                             keys.IdentityRow(MakeIdentity(2)),
                                             keys.Tombstone(-3, MakeIdentity(9)),
                                             keys.Tombstone(4, MakeIdentity(1)),
+                                            keys.Unread(3, 5, 9),
+                                            keys.Unread(3, 5, 8),
+                                            keys.Unread(3, -1, 10),
+                                            keys.UnreadBegin(4),
+                                            keys.Unread(256, 7, 9),
                                             keys.GroupEnd(),
                                             InboxKeys(std::string_view("a\0", 2)).Head(),
                                             InboxKeys("a\x01").Head(),
@@ -35,8 +40,9 @@ TEST(InboxRows, EveryKeyNamesItsRecipientsGroup) {
         std::string_view("\0", 1), std::string_view("\0\x01", 2),
         std::string_view("\0\xff\0", 3)}) {
     const InboxKeys keys(recipient);
-    for (const std::string& key : {keys.Head(), keys.Item(0, 1), keys.Item(-1, 256),
-                                   keys.IdentityRow({}), keys.Tombstone(1, MakeIdentity(1))}) {
+    for (const std::string& key :
+         {keys.Head(), keys.Item(0, 1), keys.Item(-1, 256), keys.IdentityRow({}),
+          keys.Tombstone(1, MakeIdentity(1)), keys.Unread(1, 2, 3)}) {
       EXPECT_EQ(RecipientGroupOf(key), keys.group());
       InboxRowKey parsed;
       EXPECT_TRUE(ParseInboxKey(key, parsed));
@@ -61,7 +67,13 @@ TEST(InboxRows, KeysComeBackAsTheyWereMade) {
   EXPECT_EQ(parsed.kind, InboxRowKind::kTombstone);
   EXPECT_EQ(parsed.time_ms, 8);
   EXPECT_EQ(parsed.identity, MakeIdentity(4));
+  ASSERT_TRUE(ParseInboxKey(keys.Unread(9, -7, 12), parsed));
+  EXPECT_EQ(parsed.kind, InboxRowKind::kUnread);
+  EXPECT_EQ(parsed.read_mark, 9u);
+  EXPECT_EQ(parsed.time_ms, -7);
+  EXPECT_EQ(parsed.arrival, 12u);
   EXPECT_FALSE(ParseInboxKey(keys.group() + "\x05", parsed));
+  EXPECT_FALSE(ParseInboxKey(keys.group() + "\x06", parsed));
   EXPECT_FALSE(ParseInboxKey(keys.group(), parsed));
 }
 
@@ -73,7 +85,6 @@ TEST(InboxRows, AHeadComesBackAsItWasWritten) {
                  300,
                  5,
                  6,
-                 7,
                  std::numeric_limits<int64_t>::min(),
                  8,
                  std::numeric_limits<int64_t>::max()};
@@ -121,6 +132,22 @@ TEST(InboxRows, AMarkReadsWhatCameBeforeIt) {
   EXPECT_FALSE(item.IsSeen(head));
   item.read = true;
   EXPECT_TRUE(item.IsRead(head));
+}
+
+TEST(InboxRows, AnIndexRowIsOneByteUnlessItDiffersFromTheUsual) {
+  EXPECT_EQ(EncodeUnread({false, 7}, 7), "\x01");
+  for (const InboxUnread& row : {InboxUnread{false, 7}, InboxUnread{true, 7}, InboxUnread{false, 8},
+                                 InboxUnread{true, 1'000'000}}) {
+    const std::string value = EncodeUnread(row, 7);
+    InboxUnread read;
+    ASSERT_TRUE(DecodeUnread(value, 7, read));
+    EXPECT_EQ(read.seen, row.seen);
+    EXPECT_EQ(read.mark_number, row.mark_number);
+    EXPECT_FALSE(DecodeUnread(EncodeUnread({true, 9}, 7) + "x", 7, read));
+    EXPECT_FALSE(DecodeUnread("\x02" + value.substr(1), 7, read));
+    EXPECT_FALSE(DecodeUnread("", 7, read));
+    EXPECT_FALSE(DecodeUnread("\x01\x02", 7, read));
+  }
 }
 
 TEST(InboxRows, AnIdentityComesBackAsItWasWritten) {

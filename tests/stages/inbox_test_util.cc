@@ -3,6 +3,8 @@
 #include <map>
 #include <utility>
 
+#include "stages/inbox_repair.h"
+
 namespace stages {
 namespace {
 
@@ -13,7 +15,9 @@ struct Found {
   std::map<Identity, std::pair<int64_t, uint64_t>> items, standing;
   /// identity -> stamp.
   std::map<Identity, int64_t> ordered, tombstone_identities;
-  std::set<std::string> unread_keys;
+  std::set<uint64_t> arrivals;
+  /// The index as it should be, and as it is under the head's mark.
+  std::map<std::string, std::string> unread_rows, index;
 };
 
 void Take(std::string_view key, std::string_view value, Found& found) {
@@ -35,9 +39,14 @@ void Take(std::string_view key, std::string_view value, Found& found) {
       if (!item.IsSeen(found.head)) ++found.unseen;
       if (!item.IsRead(found.head)) {
         ++found.unread;
-        found.unread_keys.emplace(key);
+        const InboxKeys keys = InboxKeys::OfGroup(RecipientGroupOf(key));
+        found.unread_rows[keys.Unread(found.head.read_mark, parsed.time_ms, parsed.arrival)] =
+            EncodeUnread({item.seen, item.mark_number}, parsed.arrival);
       }
-      EXPECT_LE(parsed.arrival, found.head.last_arrival);
+      EXPECT_TRUE(found.arrivals.insert(parsed.arrival).second) << "a number given out twice";
+      EXPECT_LE(parsed.arrival, found.head.version);
+      EXPECT_LE(parsed.arrival, item.mark_number);
+      EXPECT_LE(item.mark_number, found.head.version);
       EXPECT_LE(std::pair(found.head.oldest_ms, found.head.oldest_arrival),
                 std::pair(parsed.time_ms, parsed.arrival));
       return;
@@ -59,6 +68,8 @@ void Take(std::string_view key, std::string_view value, Found& found) {
       found.ordered[parsed.identity] = parsed.time_ms;
       EXPECT_LE(found.head.oldest_tombstone_ms, parsed.time_ms);
       return;
+    case InboxRowKind::kUnread:
+      break;
   }
   FAIL() << "unknown kind of row";
 }
@@ -70,7 +81,14 @@ void InboxFixture::CheckRows() const {
   for (const auto& [key, value] : inbox.rows) {
     Take(key, value, recipients[std::string(RecipientGroupOf(key))]);
   }
-  std::set<std::string> unread_keys;
+  for (const auto& [key, value] : unread.rows) {
+    InboxRowKey parsed;
+    ASSERT_TRUE(ParseInboxKey(key, parsed));
+    ASSERT_EQ(parsed.kind, InboxRowKind::kUnread);
+    Found& found = recipients[std::string(RecipientGroupOf(key))];
+    EXPECT_LE(parsed.read_mark, found.head.read_mark);
+    if (parsed.read_mark == found.head.read_mark) found.index[key] = value;
+  }
   for (const auto& [group, found] : recipients) {
     EXPECT_EQ(found.head.total, found.total);
     EXPECT_EQ(found.head.unread, found.unread);
@@ -78,11 +96,19 @@ void InboxFixture::CheckRows() const {
     EXPECT_EQ(found.head.tombstones, found.tombstones);
     EXPECT_EQ(found.items, found.standing);
     EXPECT_EQ(found.ordered, found.tombstone_identities);
-    unread_keys.insert(found.unread_keys.begin(), found.unread_keys.end());
+    EXPECT_EQ(found.index, found.unread_rows);
+    EXPECT_LE(found.head.read_mark, found.head.version);
+    EXPECT_LE(found.head.seen_mark, found.head.version);
   }
-  std::set<std::string> indexed;
-  for (const auto& [key, value] : unread.rows) indexed.insert(key);
-  EXPECT_EQ(indexed, unread_keys);
+}
+
+void InboxFixture::Repair() {
+  std::set<std::string> groups;
+  for (const auto& [key, value] : inbox.rows) groups.emplace(RecipientGroupOf(key));
+  for (const std::string& group : groups) {
+    const base::Status status = RebuildUnread(group, inbox, unread);
+    ASSERT_TRUE(status.ok()) << status.ToString();
+  }
 }
 
 }  // namespace stages

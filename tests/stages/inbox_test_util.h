@@ -4,10 +4,14 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "stages/apply_action.h"
+#include "stages/inbox_action.h"
 #include "stages/inbox_query.h"
 #include "stages/inbox_rows.h"
 #include "stages/write_inbox.h"
@@ -23,10 +27,11 @@ inline Identity MakeIdentity(uint8_t number) {
   return identity;
 }
 
-/// WriteInbox on two maps.
+/// WriteInbox and ApplyAction on two maps.
 class InboxFixture {
  public:
-  explicit InboxFixture(InboxLimits limits = {}) : stage_(inbox, unread, limits) {}
+  explicit InboxFixture(InboxLimits limits = {})
+      : stage_(inbox, unread, limits), actions_(inbox, unread) {}
 
   /// Somebody liked post `number`, at kTestTimeMs + `time`.
   void Do(uint8_t number, int64_t time, std::string text = "t", std::string recipient = "1") {
@@ -41,16 +46,43 @@ class InboxFixture {
     notification.identity = MakeIdentity(number);
     notification.kind = FindEventKind("like");
     notification.retracted = retracted;
-    notification.recipient = recipient;
+    notification.recipient = std::move(recipient);
     notification.actor.id = "2";
     notification.text = std::move(text);
     notification.time_ms = kTestTimeMs + time;
     notification.source = {"events", {0}, {offset_}};
+    Write(std::move(notification));
+  }
+
+  void Write(Notification notification) {
     const base::Status status =
-        stage_.Process({std::move(recipient),
-                        std::move(notification),
+        stage_.Process({notification.recipient,
+                        notification,
                         {"notifications", {0}, {offset_++}, record_timestamp_ms}},
                        context);
+    ASSERT_TRUE(status.ok()) << status.ToString();
+  }
+
+  /// The reader of an inbox does something to the row of post `number` and of that time.
+  void Act(InboxAction::Kind kind, uint8_t number, int64_t time, std::string recipient = "1") {
+    InboxAction action;
+    action.kind = kind;
+    action.recipient = std::move(recipient);
+    action.identity = MakeIdentity(number);
+    action.time_ms = kTestTimeMs + time;
+    Apply(std::move(action));
+  }
+  void ReadAll(std::optional<uint64_t> up_to = {}, std::string recipient = "1") {
+    Apply({InboxAction::Kind::kReadAll, std::move(recipient), {}, 0, up_to});
+  }
+  void SeeAll(std::optional<uint64_t> up_to = {}, std::string recipient = "1") {
+    Apply({InboxAction::Kind::kSeenAll, std::move(recipient), {}, 0, up_to});
+  }
+
+  void Apply(InboxAction action) {
+    const base::Status status = actions_.Process(
+        {action.recipient, action, {"inbox-actions", {0}, {action_offset_++}, record_timestamp_ms}},
+        context);
     ASSERT_TRUE(status.ok()) << status.ToString();
   }
 
@@ -72,11 +104,25 @@ class InboxFixture {
     return *ReadCounts(inbox, recipient);
   }
 
-  /// All rows as served, newest first.
-  nlohmann::json Items(std::string_view recipient = "1") const {
-    const auto page = ReadPage(inbox, recipient, 1'000'000, "");
-    EXPECT_TRUE(page.ok());
-    return nlohmann::json::parse(page->items);
+  base::Result<InboxPage> Page(size_t limit, std::string_view cursor = "",
+                               const InboxFilter& filter = {},
+                               std::string_view recipient = "1") const {
+    return ReadPage(inbox, unread, recipient, filter, limit, cursor);
+  }
+
+  /// All rows as served, newest first, read in pages of `limit`.
+  nlohmann::json Items(std::string_view recipient = "1", const InboxFilter& filter = {},
+                       size_t limit = 1000) const {
+    nlohmann::json items = nlohmann::json::array();
+    std::optional<std::string> cursor = "";
+    while (cursor) {
+      const auto page = Page(limit, *cursor, filter, recipient);
+      EXPECT_TRUE(page.ok()) << page.status().ToString();
+      if (!page.ok()) break;
+      for (auto& item : nlohmann::json::parse(page->items)) items.push_back(std::move(item));
+      cursor = page->next;
+    }
+    return items;
   }
 
   /// "number@time" of each row, newest first.
@@ -92,7 +138,11 @@ class InboxFixture {
     return rows;
   }
 
-  /// Fails unless every recipient's rows agree with each other.
+  /// Rebuilds what a restore rebuilds, for every recipient.
+  void Repair();
+
+  /// Fails unless every recipient's rows agree with each other, and the current part of the index
+  /// with what is unread.
   void CheckRows() const;
 
   support::MemoryStore inbox;
@@ -102,7 +152,9 @@ class InboxFixture {
 
  private:
   int64_t offset_ = 0;
+  int64_t action_offset_ = 0;
   WriteInbox stage_;
+  ApplyAction actions_;
 };
 
 }  // namespace stages

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "stages/record_id.h"
 #include "tests/stages/stage_test_util.h"
 
 namespace stages {
@@ -106,6 +107,112 @@ TEST(Notification, RefusesWhatItDidNotWrite) {
   EXPECT_EQ(code_after([](auto& json) { json["source"] = nullptr; }), "wrong-shape");
   EXPECT_EQ(CodeOf(pipeline::Serde<Notification>().Decode(MakeRawRecord(std::nullopt, "2"))),
             "null-value");
+}
+
+/// A record of topic "notifications", partition 3, offset 42.
+pipeline::RawRecord MakeForeign(std::string_view value, std::optional<std::string_view> key) {
+  pipeline::RawRecord record = MakeRawRecord(value, key);
+  record.metadata.topic = "notifications";
+  return record;
+}
+
+base::Result<Notification> DecodeForeign(std::string_view value,
+                                         std::optional<std::string_view> key = "1") {
+  return pipeline::Serde<Notification>().Decode(MakeForeign(value, key));
+}
+
+constexpr const char* kForeign =
+    R"({"from":{"id":2,"name":"Bruno"},"to":{"id":1,"name":"Emma"},"message":"Hi \u003cEmma\u003e"})";
+
+TEST(Notification, ARecordOfKafkaNotifyIsAMessage) {
+  const auto read = DecodeForeign(kForeign);
+  ASSERT_TRUE(read.ok()) << read.status().ToString();
+  EXPECT_EQ(read->kind, FindEventKind("message"));
+  EXPECT_FALSE(read->retracted);
+  EXPECT_EQ(read->recipient, "1");
+  EXPECT_EQ(read->actor.id, "2");
+  EXPECT_EQ(read->actor.name, "Bruno");
+  EXPECT_EQ(read->actor.handle, std::nullopt);
+  EXPECT_EQ(read->actor.avatar_url, std::nullopt);
+  EXPECT_EQ(read->text, "Hi <Emma>");
+  EXPECT_EQ(read->message, "Hi <Emma>");
+  EXPECT_FALSE(read->object);
+  EXPECT_EQ(read->time_ms, kTestTimeMs);
+  EXPECT_EQ(read->source.topic, "notifications");
+  EXPECT_EQ(read->source.partition.value, 3);
+  EXPECT_EQ(read->source.offset.value, 42);
+}
+
+TEST(Notification, ARecordOfKafkaNotifyHasTheIdentityOfAMessageEventInItsPlace) {
+  const pipeline::RawRecord record = MakeForeign(kForeign, "1");
+  const auto read = pipeline::Serde<Notification>().Decode(record);
+  ASSERT_TRUE(read.ok());
+  FieldHash scratch;
+  const std::string event_id = RecordId(record, scratch);
+  FieldHash hash;
+  for (const std::string_view field : {"message", "2", "event", event_id.c_str(), "1"}) {
+    hash.Add(field);
+  }
+  EXPECT_EQ(read->identity, hash.Finish());
+  // The same record again is the same row, another one is not, though it says the same.
+  EXPECT_EQ(pipeline::Serde<Notification>().Decode(record)->identity, read->identity);
+  pipeline::RawRecord next = record;
+  next.metadata.offset.value = 43;
+  EXPECT_NE(pipeline::Serde<Notification>().Decode(next)->identity, read->identity);
+}
+
+TEST(Notification, OneDecoderTakesBothShapesInTurn) {
+  pipeline::Serde<Notification> serde;
+  const auto first = serde.Decode(MakeForeign(kForeign, "1"));
+  const std::string own = Encode(MakeNotification());
+  ASSERT_TRUE(serde.Decode(MakeRawRecord(own, "2")).ok());
+  const auto again = serde.Decode(MakeForeign(kForeign, "1"));
+  ASSERT_TRUE(first.ok() && again.ok());
+  EXPECT_EQ(first->identity, again->identity);
+  EXPECT_EQ(Encode(*first), Encode(*again));
+  EXPECT_TRUE(serde.Decode(MakeRawRecord(Encode(*again), "1")).ok()) << "as the inbox keeps it";
+}
+
+TEST(Notification, ARecordOfKafkaNotifyMayHaveNoMessageAndIdsThatAreStrings) {
+  for (const char* message : {"", R"(,"message":"")", R"(,"message":null)"}) {
+    const auto read = DecodeForeign(R"({"from":{"id":"2"},"to":{"id":"1","name":null})" +
+                                    std::string(message) + "}");
+    ASSERT_TRUE(read.ok()) << read.status().ToString();
+    EXPECT_EQ(read->actor.id, "2");
+    EXPECT_EQ(read->actor.name, std::nullopt);
+    EXPECT_EQ(read->text, "");
+    EXPECT_EQ(read->message, "");
+  }
+}
+
+TEST(Notification, RefusesARecordOfKafkaNotifyThatNamesNobody) {
+  const auto expect = [](std::string_view value, std::string_view code, std::string_view field,
+                         std::optional<std::string_view> key = "1") {
+    const auto read = DecodeForeign(value, key);
+    ASSERT_FALSE(read.ok()) << value;
+    EXPECT_EQ(CodeOf(read), code) << value;
+    EXPECT_NE(read.status().message().find(field), std::string::npos)
+        << read.status().message() << " does not name " << field;
+  };
+  expect(R"({"to":{"id":1}})", "missing-field", "from.id");
+  expect(R"({"from":null,"to":{"id":1}})", "missing-field", "from.id");
+  expect(R"({"from":{},"to":{"id":1}})", "missing-field", "from.id");
+  expect(R"({"from":{"id":""},"to":{"id":1}})", "missing-field", "from.id");
+  expect(R"({"from":{"id":2}})", "missing-field", "to.id");
+  expect(R"({"from":{"id":2},"to":{"name":"Emma"}})", "missing-field", "to.id");
+  expect(R"({"from":2,"to":{"id":1}})", "wrong-shape", "from");
+  expect(R"({"from":{"id":2},"to":"1"})", "wrong-shape", "to");
+  expect(R"({"from":{"id":2.5},"to":{"id":1}})", "wrong-shape", "from.id");
+  expect(R"({"from":{"id":2,"name":7},"to":{"id":1}})", "wrong-shape", "from.name");
+  expect(R"({"from":{"id":2},"to":{"id":1},"message":7})", "wrong-shape", "message");
+  expect(kForeign, "wrong-shape", "to.id", "2");
+  expect(kForeign, "wrong-shape", "to.id", std::nullopt);
+  const std::string people = R"({"from":{"id":2,"name":"x"},"to":{"id":1},"message":")";
+  EXPECT_TRUE(DecodeForeign(people + std::string(4096, 'x') + "\"}").ok());
+  expect(people + std::string(4097, 'x') + "\"}", "limit", "message");
+  expect(R"({"from":{"id":2,"name":")" + std::string(257, 'x') + R"("},"to":{"id":1}})", "limit",
+         "from.name");
+  expect("{}", "missing-field", "v");
 }
 
 }  // namespace

@@ -16,7 +16,9 @@ TEST(NotificationTopology, ShowsTheWholeProduct) {
             "        sink notifications (topic test.notifications)\n"
             "sub-topology 1\n"
             "  source decode-notification (topic test.notifications)\n"
-            "    stage write-inbox [inbox] [inbox-unread]\n");
+            "    stage write-inbox [inbox] [inbox-unread]\n"
+            "  source decode-action (topic test.inbox-actions)\n"
+            "    stage apply-action [inbox] [inbox-unread]\n");
 }
 
 TEST(NotificationTopology, OnlyTheInboxHasAChangelogAndItIsRepaired) {

@@ -123,7 +123,10 @@ TEST_F(WriteInboxTest, ALateUndoBetweenTwoLikesMakesTheSecondTheRow) {
   EXPECT_EQ(inbox_.Items()[0]["text"], "second");
   EXPECT_EQ(inbox_.Items()[0]["source"]["offset"], 1);
   ExpectCounts(1, 2);
-  EXPECT_EQ(inbox_.Head().last_arrival, 2u);
+  InboxIdentity row;
+  ASSERT_TRUE(
+      DecodeIdentity(*inbox_.inbox.Get(InboxKeys("1").IdentityRow(MakeIdentity(1))).value(), row));
+  EXPECT_EQ(row.item_arrival, 2u) << "the version in which it appeared";
 }
 
 TEST_F(WriteInboxTest, LikeUnlikeLikeGivesTheSameRowInEveryOrder) {
