@@ -1,32 +1,58 @@
-#include <CLI/CLI.hpp>
-#include <cstdio>
+#include <unistd.h>
 
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+
+#include "app/command_line.h"
 #include "app/run_command.h"
 #include "app/run_options.h"
+#include "base/clock.h"
 #include "base/metrics.h"
 
 namespace {
 
-constexpr int kExitUsage = 2;
+/// no-color.org: set and not empty.
+bool WantsNoColours() {
+  const char* const no_color = std::getenv("NO_COLOR");
+  return no_color != nullptr && *no_color != '\0';
+}
+
+void AddRunCommand(app::CommandLine& command_line) {
+  auto options = std::make_shared<app::RunOptions>();
+  CLI::App& command = command_line.Add(
+      command_line.herald(), "run", "Run Herald: read events, keep inboxes, serve HTTP",
+      [options](app::Environment& environment, const CLI::App& self) {
+        const std::string wrong = options->Finish();
+        if (!wrong.empty()) return app::UsageError(environment.console, self, wrong);
+        return app::RunHerald(std::move(*options));
+      });
+  app::AddRunOptions(command, *options);
+}
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App herald("Herald turns raw social events from Kafka into per-user notification inboxes.");
-  herald.set_version_flag("--version", std::string(base::BuildVersion()));
-  herald.require_subcommand(1);
-  app::RunOptions options;
-  CLI::App* run = herald.add_subcommand("run", "Run Herald: read events, keep inboxes, serve HTTP");
-  app::AddRunOptions(*run, options);
-  try {
-    herald.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    // Help and version come this way too, with code 0.
-    return herald.exit(error) == 0 ? 0 : kExitUsage;
-  }
-  if (const std::string wrong = options.Finish(); !wrong.empty()) {
-    std::fprintf(stderr, "herald run: %s\nTry: herald run --help\n", wrong.c_str());
-    return kExitUsage;
-  }
-  return app::RunHerald(std::move(options));
+  const bool terminal = isatty(STDOUT_FILENO) != 0;
+  app::Environment environment{
+      .console = {std::cout, std::cerr, terminal, terminal && !WantsNoColours()},
+      .input = STDIN_FILENO,
+      .connect = [](const std::string& server) -> std::unique_ptr<app::ServerConnection> {
+        return std::make_unique<app::HttpServerConnection>(server);
+      },
+      .pause =
+          [](std::chrono::milliseconds time) {
+            base::SystemClock::Instance().Pause(time);
+            return true;
+          },
+      .end_on_interrupt =
+          [] {
+            std::signal(SIGINT, [](int) { _exit(0); });
+            std::signal(SIGTERM, [](int) { _exit(0); });
+          }};
+  app::CommandLine command_line((std::string(base::BuildVersion())));
+  AddRunCommand(command_line);
+  app::AddCommands(command_line);
+  return command_line.Main(argc, argv, environment);
 }
