@@ -90,7 +90,7 @@ class HeraldOnTwin {
 
   static std::vector<pipeline::TopicSpec> Specs() {
     std::vector<pipeline::TopicSpec> specs;
-    for (const char* name : {"events", "notifications", "dead-letters", "users"}) {
+    for (const char* name : {"events", "notifications", "inbox-actions", "dead-letters", "users"}) {
       pipeline::TopicSpec spec;
       spec.name = name;
       spec.cleanup_policy = spec.name == "users" ? "compact" : "delete";
@@ -107,7 +107,7 @@ class HeraldOnTwin {
 class EngineOnTwin : public ::testing::Test {
  protected:
   EngineOnTwin() : clock_(kNowMs), cluster_({.seed = 7, .clock = &clock_, .poll_clock = &clock_}) {
-    for (const char* topic : {"events", "notifications", "dead-letters"}) {
+    for (const char* topic : {"events", "notifications", "inbox-actions", "dead-letters"}) {
       cluster_.CreateTopic(topic, 1);
     }
     cluster_.CreateTopic("users", 1, {{"cleanup.policy", "compact"}});
@@ -242,7 +242,7 @@ TEST_F(EngineOnTwin, SharesPartitionsBetweenItsThreads) {
       a->RunUntil([&] { return a->engine().Ready() && cluster_.Shares("app").size() == 2; }));
   Follow("2", "1");
   ASSERT_TRUE(a->RunUntil([&] { return a->InboxTotal("1") == 1; }));
-  EXPECT_THAT(cluster_.Shares("app").at("a-0"), SizeIs(2)) << "range gives the first member more";
+  EXPECT_THAT(cluster_.Shares("app").at("a-0"), SizeIs(3)) << "range gives the first member more";
   EXPECT_THAT(cluster_.Shares("app").at("a-1"), IsEmpty());
 }
 
@@ -352,7 +352,7 @@ class MisplacedRecords : public ::testing::Test {
 
   MisplacedRecords()
       : clock_(kNowMs), cluster_({.seed = 7, .clock = &clock_, .poll_clock = &clock_}) {
-    for (const char* topic : {"events", "notifications", "dead-letters"}) {
+    for (const char* topic : {"events", "notifications", "inbox-actions", "dead-letters"}) {
       cluster_.CreateTopic(topic, kPartitions);
     }
     cluster_.CreateTopic("users", 1, {{"cleanup.policy", "compact"}});
@@ -364,8 +364,8 @@ class MisplacedRecords : public ::testing::Test {
   std::string NotificationFor(const std::string& recipient) {
     cluster_.Append("events", {0}, std::nullopt,
                     R"({"type":"follow","actor":"2","target":")" + recipient + "\"}");
-    EXPECT_TRUE(herald_->RunUntil(
-        [&] { return cluster_.CommittedRecords("notifications").size() == 1; }));
+    EXPECT_TRUE(
+        herald_->RunUntil([&] { return cluster_.CommittedRecords("notifications").size() == 1; }));
     return *cluster_.CommittedRecords("notifications").front().value;
   }
 

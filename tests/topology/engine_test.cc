@@ -78,10 +78,12 @@ class RunningHerald {
 
   static std::vector<pipeline::TopicSpec> Specs() {
     std::vector<pipeline::TopicSpec> specs;
-    for (const char* name : {"events", "notifications", "dead-letters", "users"}) {
+    for (const char* name : {"events", "notifications", "inbox-actions", "dead-letters", "users"}) {
       pipeline::TopicSpec spec;
       spec.name = name;
       spec.cleanup_policy = spec.name == "users" ? "compact" : "delete";
+      const bool by_recipient = spec.name == "notifications" || spec.name == "inbox-actions";
+      if (by_recipient) spec.copartition_group = "recipient";
       specs.push_back(std::move(spec));
     }
     return specs;
@@ -143,7 +145,7 @@ TEST_F(EngineWithThreads, ProcessesOnAllThreadsUntilItIsStopped) {
       [&] { return herald.InboxTotal("1") == 100 && herald.InboxTotal("2") == 50; }));
   ASSERT_TRUE(herald.WaitUntil([&] {
     const pipeline::EngineStatus status = herald.engine().Status();
-    return status.ready && status.lag.size() == 2 * kPartitions &&
+    return status.ready && status.lag.size() == 3 * kPartitions &&
            std::all_of(status.lag.begin(), status.lag.end(),
                        [](const auto& entry) { return entry.second == 0; });
   }));

@@ -42,7 +42,8 @@ class NotificationTopology : public ::testing::Test {
 
   json Inbox(const std::string& recipient, size_t limit = 100) {
     const auto view = driver_.ViewOf(kInboxStore, recipient);
-    auto page = ReadPage(view->Store(kInboxStore), recipient, limit, "");
+    auto page = ReadPage(view->Store(kInboxStore), view->Store(kInboxUnreadStore), recipient, {},
+                         limit, "");
     EXPECT_TRUE(page.ok()) << page.status().ToString();
     json inbox;
     inbox["items"] = json::parse(page->items);
@@ -57,6 +58,23 @@ class NotificationTopology : public ::testing::Test {
     std::vector<std::string> messages;
     const json inbox = Inbox(recipient);
     for (const json& item : inbox["items"]) messages.push_back(item["message"]);
+    return messages;
+  }
+
+  /// What a reader does; `fields` are behind the recipient.
+  void Act(const std::string& recipient, const std::string& action, const json& fields = {}) {
+    json value = {{"v", 1}, {"action", action}, {"recipient", recipient}};
+    if (!fields.is_null()) value.update(fields);
+    driver_.PipeInput("inbox-actions", recipient, value.dump());
+  }
+
+  std::vector<std::string> UnreadMessages(const std::string& recipient) {
+    const auto view = driver_.ViewOf(kInboxStore, recipient);
+    const auto page = ReadPage(view->Store(kInboxStore), view->Store(kInboxUnreadStore), recipient,
+                               {InboxFilter::Status::kUnread, {}}, 100, "");
+    EXPECT_TRUE(page.ok()) << page.status().ToString();
+    std::vector<std::string> messages;
+    for (const json& item : json::parse(page->items)) messages.push_back(item["message"]);
     return messages;
   }
 
@@ -277,6 +295,99 @@ TEST_F(NotificationTopology, ComesBackFromACrashWithTheSameInboxes) {
   EXPECT_EQ(driver_.Rows(kInboxStore), rows);
   EXPECT_EQ(driver_.Rows(kInboxUnreadStore), unread) << "the index is rebuilt from the rows";
   EXPECT_THAT(driver_.ReadOutput("notifications"), SizeIs(3));
+}
+
+TEST_F(NotificationTopology, ShowsWhatAReaderDid) {
+  Pipe({{"type", "message"}, {"actor", "2"}, {"target", "1"}, {"text", "one"}});
+  driver_.AdvanceClock(std::chrono::milliseconds(1));
+  Pipe({{"type", "message"}, {"actor", "2"}, {"target", "1"}, {"text", "two"}});
+  driver_.AdvanceClock(std::chrono::milliseconds(1));
+  Pipe({{"type", "message"}, {"actor", "2"}, {"target", "1"}, {"text", "three"}});
+  const json items = Inbox("1")["items"];
+  Act("1", "read", {{"id", items[0]["id"]}});
+  Act("1", "seen", {{"id", items[1]["id"]}});
+  json inbox = Inbox("1");
+  EXPECT_EQ(inbox["items"][0]["read"], true);
+  EXPECT_EQ(inbox["items"][0]["seen"], true);
+  EXPECT_EQ(inbox["items"][1]["read"], false);
+  EXPECT_EQ(inbox["items"][1]["seen"], true);
+  EXPECT_EQ(inbox["unread"], 2);
+  EXPECT_EQ(inbox["unseen"], 1);
+  EXPECT_EQ(inbox["version"], 5);
+  EXPECT_THAT(UnreadMessages("1"), ElementsAre("two", "one"));
+  Act("1", "read-all", {{"up_to", 1}});
+  EXPECT_THAT(UnreadMessages("1"), ElementsAre("two"));
+  Act("1", "read-all");
+  EXPECT_THAT(UnreadMessages("1"), IsEmpty());
+  Act("1", "unread", {{"id", items[2]["id"]}});
+  EXPECT_THAT(UnreadMessages("1"), ElementsAre("one"));
+  Act("1", "delete", {{"id", items[1]["id"]}});
+  EXPECT_THAT(Messages("1"), ElementsAre("three", "one"));
+  EXPECT_EQ(Inbox("1")["version"], 9);
+}
+
+TEST_F(NotificationTopology, KeepsWhatAReaderDidThroughACrash) {
+  for (const char* text : {"one", "two", "three", "four"}) {
+    Pipe({{"type", "message"}, {"actor", "2"}, {"target", "1"}, {"text", text}});
+    driver_.AdvanceClock(std::chrono::milliseconds(1));
+  }
+  const json items = Inbox("1")["items"];
+  Act("1", "read-all", {{"up_to", 2}});
+  Act("1", "unread", {{"id", items[3]["id"]}});
+  Act("1", "delete", {{"id", items[1]["id"]}});
+  const json inbox = Inbox("1");
+  EXPECT_THAT(UnreadMessages("1"), ElementsAre("four", "one"));
+  const auto rows = driver_.Rows(kInboxStore);
+  driver_.Restart();
+  EXPECT_EQ(Inbox("1"), inbox);
+  EXPECT_THAT(UnreadMessages("1"), ElementsAre("four", "one"));
+  driver_.RestartWithoutState();
+  EXPECT_EQ(Inbox("1"), inbox);
+  EXPECT_EQ(driver_.Rows(kInboxStore), rows);
+  EXPECT_THAT(UnreadMessages("1"), ElementsAre("four", "one"));
+  EXPECT_THAT(driver_.Rows(kInboxUnreadStore), SizeIs(2)) << "no part of an older mark";
+}
+
+TEST_F(NotificationTopology, MakesADeadLetterOfABadAction) {
+  Pipe({{"type", "follow"}, {"actor", "2"}, {"target", "1"}});
+  const json before = Inbox("1");
+  Act("1", "poke");
+  Act("1", "read");
+  Act("1", "read-all", {{"up_to", -1}});
+  driver_.PipeInput("inbox-actions", "2", R"({"v":1,"action":"read-all","recipient":"1"})");
+  driver_.PipeInput("inbox-actions", "1", std::nullopt);
+  EXPECT_EQ(Inbox("1"), before);
+  const auto letters = driver_.ReadOutput("dead-letters");
+  ASSERT_THAT(letters, SizeIs(5));
+  EXPECT_EQ(letters[0].Header("stage"), "decode-action");
+  EXPECT_EQ(letters[0].Header("topic"), "inbox-actions");
+  Act("1", "read-all");
+  EXPECT_EQ(Inbox("1")["unread"], 0) << "the stream goes on";
+}
+
+TEST_F(NotificationTopology, TakesRecordsAsKafkaNotifyWritesThem) {
+  driver_.PipeInput("notifications", "1",
+                    json{{"from", {{"id", 2}, {"name", "Bruno"}}},
+                         {"to", {{"id", 1}, {"name", "Emma"}}},
+                         {"message", "Hi Emma"}}
+                        .dump());
+  driver_.AdvanceClock(std::chrono::milliseconds(1));
+  Pipe({{"type", "follow"}, {"actor", "3"}, {"target", "1"}});
+  const json inbox = Inbox("1");
+  ASSERT_THAT(Messages("1"), ElementsAre("Rick started following you.", "Hi Emma"));
+  const json& item = inbox["items"][1];
+  EXPECT_EQ(item["type"], "message");
+  EXPECT_EQ(item["actor"]["id"], "2");
+  EXPECT_EQ(item["actor"]["name"], "Bruno");
+  EXPECT_EQ(item["text"], "Hi Emma");
+  EXPECT_EQ(item["source"]["topic"], "notifications");
+  Act("1", "read", {{"id", item["id"]}});
+  const json after = Inbox("1");
+  EXPECT_EQ(after["unread"], 1);
+  driver_.RestartWithoutState();
+  EXPECT_EQ(Inbox("1"), after);
+  driver_.PipeInput("notifications", "1", R"({"from":{"id":2},"message":"to nobody"})");
+  EXPECT_THAT(DeadLetterReasons(), ElementsAre("missing-field"));
 }
 
 class SmallInboxes : public NotificationTopology {
