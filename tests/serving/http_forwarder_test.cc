@@ -51,7 +51,10 @@ class Gate {
     const std::lock_guard lock(mutex_);
     return waiting_.size();
   }
-  void Answer(size_t request) { waiting_[request](Response()); }
+  void Answer(size_t request) {
+    const std::lock_guard lock(mutex_);
+    waiting_[request](Response());
+  }
 
  private:
   std::mutex mutex_;
@@ -96,6 +99,8 @@ class HttpForwarderTest : public testing::Test {
   }
 
   ForwarderLimits limits;
+  /// Outlives the server, which may still have a request that the forwarder gave up.
+  Gate gate;
   std::unique_ptr<HttpServer> server;
   std::string address;
   std::optional<HttpForwarder> forwarder_;
@@ -202,14 +207,12 @@ TEST_F(HttpForwarderTest, Answers503WhenTheInstanceHasNoAddress) {
 }
 
 TEST_F(HttpForwarderTest, Answers503WhenNoAnswerComesInTime) {
-  Gate gate;
   limits.request_timeout = milliseconds(30);
   Start(gate.AsHandler());
   ExpectNoAnswer(Call(Get("/"), address));
 }
 
 TEST_F(HttpForwarderTest, GivesWaitingRequestsTheSameTime) {
-  Gate gate;
   limits.request_timeout = milliseconds(30);
   limits.connections_per_address_max = 1;
   Start(gate.AsHandler());
@@ -245,7 +248,6 @@ TEST_F(HttpForwarderTest, AnswersManyRequestsAtOnceEachWithItsOwn) {
 }
 
 TEST_F(HttpForwarderTest, KeepsToItsConnectionsAndRefusesRequestsBeyondTheLimit) {
-  Gate gate;
   limits.connections_per_address_max = 2;
   limits.requests_max = 3;
   Start(gate.AsHandler());
@@ -270,7 +272,6 @@ TEST_F(HttpForwarderTest, KeepsToItsConnectionsAndRefusesRequestsBeyondTheLimit)
 }
 
 TEST_F(HttpForwarderTest, ASlowInstanceDoesNotHoldUpAnother) {
-  Gate gate;
   limits.connections_per_address_max = 1;
   Start(gate.AsHandler());
   std::future<Response> slow = Forward(Get("/"), address);
@@ -286,7 +287,6 @@ TEST_F(HttpForwarderTest, ASlowInstanceDoesNotHoldUpAnother) {
 }
 
 TEST_F(HttpForwarderTest, AnswersWhatIsUnderWayWhenItGoes) {
-  Gate gate;
   limits.connections_per_address_max = 2;
   Start(gate.AsHandler());
   std::vector<std::future<Response>> answers;
