@@ -37,6 +37,27 @@ void InboxModel::Add(const StoryEvent& event) {
   }
 }
 
+void InboxModel::Act(const std::string& recipient, stages::InboxAction::Kind kind,
+                     const Place& place) {
+  using Kind = stages::InboxAction::Kind;
+  const bool for_all = kind == Kind::kReadAll || kind == Kind::kSeenAll;
+  for (auto& [row, state] : rows_[recipient]) {
+    if (state.deleted || (!for_all && row != place)) continue;
+    if (kind == Kind::kRead || kind == Kind::kReadAll) state.read = true;
+    if (kind == Kind::kUnread) state.read = false;
+    if (kind == Kind::kSeen || kind == Kind::kSeenAll) state.seen = true;
+    if (kind == Kind::kDelete) state.deleted = true;
+    state.seen = state.seen || state.read;
+  }
+}
+
+InboxModel::RowState InboxModel::StateOf(const std::string& recipient, const Place& place) const {
+  const auto inbox = rows_.find(recipient);
+  if (inbox == rows_.end()) return {};
+  const auto row = inbox->second.find(place);
+  return row == inbox->second.end() ? RowState() : row->second;
+}
+
 std::vector<std::set<InboxModel::Place>> InboxModel::Inbox(const std::string& recipient) const {
   std::vector<std::set<Place>> rows;
   const auto inbox = inboxes_.find(recipient);
@@ -48,7 +69,10 @@ std::vector<std::set<InboxModel::Place>> InboxModel::Inbox(const std::string& re
                                       [at = time_ms](int64_t undone) { return at > undone; });
       if (stands) standing.insert(place);
     }
-    if (!standing.empty()) rows.push_back(std::move(standing));
+    const bool deleted = std::any_of(standing.begin(), standing.end(), [&](const Place& place) {
+      return StateOf(recipient, place).deleted;
+    });
+    if (!standing.empty() && !deleted) rows.push_back(std::move(standing));
   }
   return rows;
 }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "stages/inbox_action.h"
 #include "tests/simulation/event_story.h"
 
 namespace simulation {
@@ -29,6 +30,21 @@ class InboxModel {
   const StoryEvent& EventAt(const Place& place) const { return events_.at(place); }
   bool HasEvent(const Place& place) const { return events_.contains(place); }
 
+  /// What a reader made of a row.
+  struct RowState {
+    bool read = false;
+    bool seen = false;
+    bool deleted = false;
+  };
+
+  /// Of the events that a row may have been made from, it was this one.
+  /// REQUIRES: no event comes any more.
+  void AddRow(const std::string& recipient, const Place& place) { rows_[recipient][place] = {}; }
+  /// A reader does something to a row, or to all.
+  void Act(const std::string& recipient, stages::InboxAction::Kind kind, const Place& place);
+  /// Unread and unseen unless a reader did something.
+  RowState StateOf(const std::string& recipient, const Place& place) const;
+
   /// One set a row that stands in the recipient's inbox: the places of the events that it may
   /// have been made from.
   std::vector<std::set<Place>> Inbox(const std::string& recipient) const;
@@ -43,6 +59,7 @@ class InboxModel {
   std::set<Dead> dead_;
   std::map<Place, StoryEvent> events_;
   std::map<std::string, std::map<std::string, Identity>> inboxes_;
+  std::map<std::string, std::map<Place, RowState>> rows_;
 };
 
 }  // namespace simulation

@@ -31,6 +31,9 @@ Plan Plan::Draw(std::mt19937_64& random) {
   plan.commit_interval = std::chrono::milliseconds(PickOne(random, {0, 100, 1000}));
   plan.transaction_bytes_max = PickOne<size_t>(random, {3000, 1 << 20});
   plan.restore_records_max = PickOne<size_t>(random, {3, 10000});
+  plan.actions = PickOne(random, {0, 15, 40});
+  // Without fencing a zombie may write back what a reader has changed since.
+  if (!plan.exactly_once() && plan.instances > 1) plan.actions = 0;
   return plan;
 }
 
@@ -38,11 +41,11 @@ std::string Plan::ToString() const {
   std::ostringstream text;
   text << (guarantee == pipeline::Guarantee::kExactlyOnce ? "exactly_once" : "at_least_once")
        << ", instances " << instances << ", threads " << threads << ", partitions "
-       << event_partitions << " and " << inbox_partitions << ", events " << events << ", crashes "
-       << crashes << ", troubles " << troubles_per_mille << "/1000, marker delay "
-       << marker_delay_max << ", poll " << poll_records_max << ", commit interval "
-       << commit_interval.count() << " ms, transaction " << transaction_bytes_max
-       << " bytes, restore " << restore_records_max;
+       << event_partitions << " and " << inbox_partitions << ", events " << events << ", actions "
+       << actions << ", crashes " << crashes << ", troubles " << troubles_per_mille
+       << "/1000, marker delay " << marker_delay_max << ", poll " << poll_records_max
+       << ", commit interval " << commit_interval.count() << " ms, transaction "
+       << transaction_bytes_max << " bytes, restore " << restore_records_max;
   return text.str();
 }
 

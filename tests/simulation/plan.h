@@ -19,6 +19,8 @@ struct Plan {
   int32_t event_partitions = 1;
   int32_t inbox_partitions = 1;
   int events = 0;
+  /// What readers do, once all events are through.
+  int actions = 0;
   int crashes = 0;
   /// Trouble that is not a crash, of 1,000 turns.
   int troubles_per_mille = 0;

@@ -11,7 +11,8 @@ namespace {
 std::vector<pipeline::TopicSpec> Specs() {
   const stages::Topics topics;
   std::vector<pipeline::TopicSpec> specs;
-  for (const std::string& name : {topics.events, topics.notifications, topics.dead_letters}) {
+  for (const std::string& name :
+       {topics.events, topics.notifications, topics.inbox_actions, topics.dead_letters}) {
     pipeline::TopicSpec spec;
     spec.name = name;
     spec.cleanup_policy = "delete";
@@ -31,6 +32,7 @@ void CreateTopics(const Plan& plan, support::FakeCluster& cluster) {
   cluster.CreateTopic(topics.events, plan.event_partitions);
   cluster.CreateTopic(topics.notifications, plan.inbox_partitions,
                       {{"max.message.bytes", std::to_string(kNotificationRecordBytesMax)}});
+  cluster.CreateTopic(topics.inbox_actions, plan.inbox_partitions);
   cluster.CreateTopic(topics.dead_letters, 1);
   cluster.CreateTopic(topics.users, 2, {{"cleanup.policy", "compact"}});
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "pipeline/partitioner.h"
 #include "tests/simulation/changelog_tails.h"
 #include "tests/simulation/checks.h"
 #include "tests/simulation/crash_points.h"
@@ -14,6 +15,7 @@
 #include "tests/simulation/inbox_model.h"
 #include "tests/simulation/plan.h"
 #include "tests/simulation/process.h"
+#include "tests/simulation/reader_story.h"
 #include "tests/simulation/state_trouble.h"
 #include "tests/simulation/trouble.h"
 #include "tests/support/fake_kafka.h"
@@ -64,6 +66,7 @@ class Simulation {
         clock_(kBeginMs),
         cluster_({.seed = random_(), .clock = &clock_, .poll_clock = &clock_}),
         story_(random_, kBeginMs),
+        reader_story_(random_, model_),
         trouble_(random_, cluster_),
         tails_(cluster_, kChangelog) {}
 
@@ -101,13 +104,20 @@ class Simulation {
     crashes_left_ = plan_.crashes;
   }
 
-  bool Troubled() const { return crashes_left_ > 0 && outcome_.turns < kTroubledTurnsMax; }
+  /// A third of the crashes is kept for when the readers act.
+  bool Troubled() const {
+    const int kept = plan_.actions > 0 && !acting_ ? plan_.crashes / 3 : 0;
+    return crashes_left_ > kept && outcome_.turns < troubled_until_;
+  }
 
   void Turn() {
     if (events_told_ < plan_.events && Draw(3) == 0) Tell();
+    if (!acting_ && events_told_ == plan_.events && plan_.actions > 0 && Drained()) BeginToAct();
+    if (acting_ && actions_told_ < plan_.actions && Draw(3) == 0) Act();
     if (!Troubled()) {
       cluster_.SetReachable(true);
-      if (events_told_ == plan_.events && Drained()) finished_ = true;
+      const bool all_told = events_told_ == plan_.events && actions_told_ == plan_.actions;
+      if (all_told && Drained()) finished_ = true;
     }
     Instance& instance = *instances_[Draw(instances_.size())];
     PassTimeOfDead();
@@ -138,6 +148,7 @@ class Simulation {
       CheckReplayed(instance);
     } catch (const SimulatedCrash& crash) {
       ++outcome_.crashes[crash.step];
+      if (acting_) ++outcome_.troubles["crashed while readers acted"];
       --crashes_left_;
       EndProcess(instance, "crashed");
       AfterCrash(instance);
@@ -153,6 +164,35 @@ class Simulation {
       event.offset = cluster_.Append("events", event.partition, std::nullopt, event.value);
       model_.Add(event);
     }
+  }
+
+  /// All rows are there, so that what becomes of them depends on what the readers do alone.
+  void BeginToAct() {
+    acting_ = true;
+    troubled_until_ = outcome_.turns + kTroubledTurnsMax / 2;
+    // A torn commit of a deletion may leave the row to be found again.
+    reader_story_.Begin(/*deletes=*/plan_.exactly_once());
+    for (const std::string& recipient : StoryTeller::Recipients()) {
+      for (const auto& [id, place] : ReadRows(plan_, Processes(), recipient)) {
+        reader_story_.AddRow(recipient, id, place);
+      }
+    }
+  }
+
+  void Act() {
+    const uint64_t count = 1 + Draw(4);
+    for (uint64_t i = 0; i < count && actions_told_ < plan_.actions; ++i, ++actions_told_) {
+      const auto [recipient, value] = reader_story_.Next();
+      cluster_.Append("inbox-actions", pipeline::PartitionForKey(recipient, plan_.inbox_partitions),
+                      recipient, value);
+      ++outcome_.troubles["reader acted"];
+    }
+  }
+
+  std::vector<Process*> Processes() const {
+    std::vector<Process*> processes;
+    for (const auto& instance : instances_) processes.push_back(instance->process.get());
+    return processes;
   }
 
   void StartProcess(Instance& instance) {
@@ -261,8 +301,9 @@ class Simulation {
     }
     if (!cluster_.OpenTransactions().empty()) return false;
     const base::Positions committed = cluster_.CommittedPositions("simulation");
-    for (const auto& [topic, count] :
-         {std::pair{"events", plan_.event_partitions}, {"notifications", plan_.inbox_partitions}}) {
+    for (const auto& [topic, count] : {std::pair{"events", plan_.event_partitions},
+                                       {"notifications", plan_.inbox_partitions},
+                                       {"inbox-actions", plan_.inbox_partitions}}) {
       for (int32_t i = 0; i < count; ++i) {
         const base::TopicPartition tp{topic, base::Partition{i}};
         const auto at = committed.find(tp);
@@ -275,9 +316,7 @@ class Simulation {
 
   void Check(const std::string& when) {
     std::vector<std::string> found;
-    std::vector<Process*> processes;
-    for (const auto& instance : instances_) processes.push_back(instance->process.get());
-    CheckInboxes(plan_, model_, processes, &found);
+    CheckInboxes(plan_, model_, Processes(), &found);
     CheckTopics(plan_, model_, cluster_, &found);
     for (const std::string& problem : found) Problem(when + problem);
   }
@@ -317,11 +356,15 @@ class Simulation {
   support::FakeCluster cluster_;
   StoryTeller story_;
   InboxModel model_;
+  ReaderStory reader_story_;
   Trouble trouble_;
   ChangelogTails tails_;
   std::vector<std::unique_ptr<Instance>> instances_;
   Outcome outcome_;
   int events_told_ = 0;
+  int actions_told_ = 0;
+  bool acting_ = false;
+  int troubled_until_ = kTroubledTurnsMax;
   int crashes_left_ = 0;
   bool finished_ = false;
 };
