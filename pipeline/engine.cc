@@ -69,6 +69,7 @@ base::Status Engine::Start(const std::atomic<bool>& interrupted) {
   if (config_.several_instances) {
     addresses_.emplace(InstancesTopic().name);
     instances_.emplace(instance_id_, *addresses_);
+    departed_.emplace(clients_, config_, instance_id_);
     threads_.emplace_back([this](const std::stop_token& stop) { RunInstances(stop); });
   }
   for (int slot = 0; slot < config_.threads; ++slot) {

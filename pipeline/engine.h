@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/status.h"
+#include "pipeline/departed_members.h"
 #include "pipeline/engine_config.h"
 #include "pipeline/engine_shared.h"
 #include "pipeline/global_table.h"
@@ -98,6 +99,7 @@ class Engine {
   void RunMonitor(const std::stop_token& stop);
   void RunInstances(const std::stop_token& stop);
   void AskTheGroup();
+  void EndTransactionsOfDeparted();
   void AdvertiseWhenDue();
   TopicSpec InstancesTopic() const;
   void MeasureLag();
@@ -123,6 +125,8 @@ class Engine {
   std::optional<EngineShared> shared_;
   std::optional<GlobalTable<InstanceRecord>> addresses_;
   std::optional<InstanceDirectory> instances_;
+  /// Of the instances thread.
+  std::optional<DepartedMembers> departed_;
 
   const Topology& topology_;
   KafkaClients& clients_;

@@ -16,6 +16,7 @@ constexpr std::chrono::milliseconds kAskEveryWhenWanted{100};
 constexpr std::chrono::milliseconds kOwnersKept{5000};
 // Short, for stopping waits for it.
 constexpr std::chrono::milliseconds kAskTimeout{1000};
+constexpr std::chrono::milliseconds kEndTransactionsTimeout{2000};
 constexpr std::chrono::milliseconds kAdvertiseEvery{1000};
 constexpr std::chrono::milliseconds kRetryWait{500};
 
@@ -71,10 +72,23 @@ void Engine::AskTheGroup() {
   if (group.ok()) {
     group_answered_ = now;
     instances_->Refresh(*group);
+    departed_->Refresh(*group, now);
+    EndTransactionsOfDeparted();
     return;
   }
   base::LogDebug("the group was not described", {{"why", group.status().message()}});
   if (now - group_answered_ >= kOwnersKept) instances_->Forget();
+}
+
+void Engine::EndTransactionsOfDeparted() {
+  if (config_.guarantee != Guarantee::kExactlyOnce) return;
+  const auto ended = departed_->EndOne(clock_.Monotonic(), kEndTransactionsTimeout);
+  if (!ended.ok()) {
+    base::LogWarn("the transactions of a member that left are not ended yet, trying on",
+                  {{"why", ended.status().message()}});
+  } else if (!ended->empty()) {
+    base::LogInfo("ended what a member that left may have had open", {{"member", *ended}});
+  }
 }
 
 /// Until it reads its own address back: the record may get lost on its way, or another process of

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "pipeline/dead_letter.h"
+#include "pipeline/departed_members.h"
 #include "pipeline/partitioner.h"
 
 namespace pipeline {
@@ -58,7 +59,8 @@ StreamThread::~StreamThread() {
 
 std::string StreamThread::TransactionalId(const EngineConfig& config,
                                           const std::string& instance_id, int slot) {
-  return config.application_id + "-" + instance_id + "-" + std::to_string(slot);
+  return DepartedMembers::TransactionalId(config.application_id,
+                                          instance_id + "-" + std::to_string(slot));
 }
 
 bool StreamThread::Ready() const {
