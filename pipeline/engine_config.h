@@ -44,6 +44,8 @@ struct EngineConfig {
   std::chrono::milliseconds commit_interval{100};
   /// Commit early when this many bytes wait in stores and outputs.
   size_t transaction_bytes_max = size_t{16} << 20;
+  /// Output of one record at most; one with more becomes a dead letter.
+  size_t record_output_bytes_max = size_t{16} << 20;
   /// Records taken from the consumer at once.
   size_t poll_records_max = 2000;
   /// How long an idle thread waits for a record.

@@ -115,8 +115,8 @@ bool GlobalTableLoader::caught_up() const {
 }
 
 base::Status GlobalTableLoader::RunOnce() {
-  if (table_.corrupt()) return Reread();
-  if (reader_ == nullptr) return StartReading();
+  if (table_.corrupt() || wipe_due_) return Reread();
+  if (state_ == nullptr || reader_ == nullptr) return Open();
   auto batch = reader_->Poll(kPollWait, shared_.config.restore_records_max);
   if (!batch.ok()) return batch.status();
   if (!reader_->TakeOutOfRange().empty()) {
@@ -152,11 +152,14 @@ base::Status GlobalTableLoader::Stamp(bool busy) {
 base::Status GlobalTableLoader::Reread() {
   base::LogError("rows of a global table are unreadable, reading it anew",
                  {{"topic", table_.topic()}});
+  // Until the rows are gone: a look-up that is under way may keep them open.
+  wipe_due_ = true;
   table_.Attach(nullptr);
   reader_.reset();
   state_.reset();
   RETURN_IF_ERROR(
       state::TaskState::Destroy(shared_.directory.GlobalDirectory(table_.topic())));
+  wipe_due_ = false;
   return Open();
 }
 

@@ -51,6 +51,8 @@ class GlobalTableLoader {
   base::Positions positions_;
   std::chrono::nanoseconds last_stamp_{0};
   bool stamped_ = false;
+  /// Rows that cannot be read are still to be deleted.
+  bool wipe_due_ = false;
   base::Counter refused_;
 };
 

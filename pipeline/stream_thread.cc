@@ -1,13 +1,14 @@
 #include "pipeline/stream_thread.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <limits>
 #include <utility>
 
 #include "base/check.h"
 #include "base/log.h"
 #include "pipeline/dead_letter.h"
-#include "pipeline/departed_members.h"
 #include "pipeline/partitioner.h"
 
 namespace pipeline {
@@ -16,7 +17,9 @@ namespace {
 // When the first record behind an output was produced, in milliseconds since the epoch: carried by
 // a sample of the outputs, so that latency is known over several topics.
 constexpr std::string_view kOriginHeader = "herald-origin-ms";
-// Carried by a record that was sent on to its key's partition: the partition where it was found.
+// Carried by a record that was sent on to its key's partition: partition, offset and timestamp of the
+// record that was found, "3/1042/1795237200000". The stages see it with these, so that it means the
+// same however often it is sent, and is not younger for it.
 constexpr std::string_view kMisplacedHeader = "herald-misplaced";
 // One in so many records is in the sample, by offset.
 constexpr int64_t kOriginSampleEvery = 64;
@@ -28,6 +31,29 @@ constexpr milliseconds kRestoringPollWait{0};
 constexpr size_t kRefusedInputsMax = 1'000'000;
 // A tag is the input's number above the offset.
 constexpr int kTagOffsetBits = 48;
+
+std::string MisplacedText(const RecordMetadata& metadata) {
+  return std::to_string(metadata.partition.value) + "/" + std::to_string(metadata.offset.value) +
+         "/" + std::to_string(metadata.timestamp_ms);
+}
+
+/// Puts the place of the record that was found into `metadata`; leaves it alone when `text` is not
+/// one that we wrote.
+void TakeMisplaced(std::string_view text, RecordMetadata& metadata) {
+  std::array<int64_t, 3> numbers{};
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    if (i > 0 && (at == end || *at++ != '/')) return;
+    const auto [rest, error] = std::from_chars(at, end, numbers[i]);
+    if (error != std::errc()) return;
+    at = rest;
+  }
+  if (at != end || numbers[0] < 0 || numbers[0] > std::numeric_limits<int32_t>::max()) return;
+  metadata.partition.value = static_cast<int32_t>(numbers[0]);
+  metadata.offset.value = numbers[1];
+  metadata.timestamp_ms = numbers[2];
+}
 
 uint64_t MakeTag(const Task::Input& input, base::Offset offset) {
   return static_cast<uint64_t>(input.index) << kTagOffsetBits |
@@ -59,8 +85,7 @@ StreamThread::~StreamThread() {
 
 std::string StreamThread::TransactionalId(const EngineConfig& config,
                                           const std::string& instance_id, int slot) {
-  return DepartedMembers::TransactionalId(config.application_id,
-                                          instance_id + "-" + std::to_string(slot));
+  return config.application_id + "-" + instance_id + "-" + std::to_string(slot);
 }
 
 bool StreamThread::Ready() const {
@@ -289,9 +314,11 @@ base::Status StreamThread::ProcessRecord(Task& task, Task::Input& input, const R
   Headers headers;
   const bool sampled = offset.value % kOriginSampleEvery == 0;
   std::optional<int64_t> origin;
+  RawRecord told = record;
   if (stateful) {
     for (auto& [name, value] : batch.ReadHeaders(index)) {
       int64_t parsed = 0;
+      if (name == kMisplacedHeader && value.has_value()) TakeMisplaced(*value, told.metadata);
       if (name != kOriginHeader || !value.has_value()) continue;
       const auto result = std::from_chars(value->data(), value->data() + value->size(), parsed);
       if (result.ec == std::errc()) origin = parsed;
@@ -310,7 +337,7 @@ base::Status StreamThread::ProcessRecord(Task& task, Task::Input& input, const R
   if (refused != refused_inputs_.end()) {
     status = base::Status::InvalidArgument("refused-by-broker: " + refused->second.reason);
   } else {
-    status = task.Process(input, record);
+    status = task.Process(input, told);
   }
   RETURN_IF_ERROR(EnsureTransaction());
   work_done_ = true;
@@ -370,13 +397,14 @@ base::Status StreamThread::SendToItsPartition(Task& task, Task::Input& input,
   const bool sent_before = std::any_of(headers.begin(), headers.end(), [](const auto& header) {
     return header.first == kMisplacedHeader;
   });
+  task.ForgetRefusal();
   if (sent_before || refused != refused_inputs_.end()) {
     produced = Refuse(task, input, batch, index,
                       base::Status::InvalidArgument(
                           sent_before ? "wrong-partition: its key belongs to another partition"
                                       : "refused-by-broker: " + refused->second.reason));
   } else {
-    headers.emplace_back(std::string(kMisplacedHeader), std::to_string(input.tp.partition.value));
+    headers.emplace_back(std::string(kMisplacedHeader), MisplacedText(record.metadata));
     OutgoingRecord outgoing;
     outgoing.topic = input.tp.topic;
     outgoing.partition = right;

@@ -43,6 +43,7 @@ void StreamThread::OnAssigned(const std::vector<base::TopicPartition>& partition
   input_numbers_.clear();
   for (const auto& [id, inputs] : by_task) {
     auto task = std::make_unique<Task>(id, inputs);
+    task->SetOutputBytesMax(shared_.config.record_output_bytes_max);
     for (Task::Input& input : task->inputs()) {
       input.index = static_cast<uint16_t>(input_numbers_.size());
       input.partition_count = shared_.partition_counts.find(input.tp.topic)->second;
@@ -101,6 +102,11 @@ void StreamThread::OnRevoked(const std::vector<base::TopicPartition>& partitions
 
 void StreamThread::OnLost(const std::vector<base::TopicPartition>& partitions) {
   base::LogWarn("partitions lost", {{"thread", name_}, {"partitions", partitions.size()}});
+  // Before anything that takes its time: they may be another's already, with newer rows.
+  for (const auto& [id, task] : tasks_) {
+    PublishRestoring(id);
+    for (const Task::Input& input : task->inputs()) shared_.positions.Gone(input.tp);
+  }
   if (in_transaction_ && exactly_once_ && !producer_lost_ && producer_ != nullptr) {
     const base::Status aborted = producer_->AbortTransaction(shared_.config.request_timeout);
     // A producer that cannot even abort is finished; the next turn makes another.
@@ -341,6 +347,7 @@ void StreamThread::WipeAndReopen(const base::TaskId& id, const base::Status& why
   std::vector<base::TopicPartition> inputs;
   for (const Task::Input& input : it->second->inputs()) inputs.push_back(input.tp);
   auto fresh = std::make_unique<Task>(id, inputs);
+  fresh->SetOutputBytesMax(shared_.config.record_output_bytes_max);
   for (size_t i = 0; i < inputs.size(); ++i) {
     Task::Input& input = fresh->inputs()[i];
     input.index = it->second->inputs()[i].index;

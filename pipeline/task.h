@@ -74,12 +74,17 @@ class Task {
   /// REQUIRES: Open() was called.
   const TaskTopology& topology() const { return *nodes_; }
 
+  /// Bytes of all output of one record at most; kOutputBytesMax unless set.
+  void SetOutputBytesMax(size_t bytes) { outputs_.SetBytesMax(bytes); }
+
   /// Runs one record through the nodes. On an error the record's writes are taken back and outputs()
   /// is empty; on success outputs() holds what it led to, until the next call.
   base::Status Process(const Input& input, const RawRecord& record);
   const OutputBuffer& outputs() const { return outputs_; }
   /// The source or stage whose error Process() returned last.
   const std::string& refused_by() const { return refused_by_; }
+  /// For a record that is refused before it gets to a node.
+  void ForgetRefusal() { refused_by_.clear(); }
 
   /// Time-driven work of the stages.
   base::Status Punctuate();

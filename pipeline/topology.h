@@ -71,6 +71,9 @@ struct StoreDescription {
   int32_t subtopology = 0;
 };
 
+/// Bytes of all output of one record at most; a record with more is refused.
+inline constexpr size_t kOutputBytesMax = size_t{16} << 20;
+
 /// Records that one input record led to, held back until the record is through.
 ///
 /// Strings are reused from record to record. Threads: the task's.
@@ -93,6 +96,9 @@ class OutputBuffer {
   }
   /// To be called with the bytes of a slot once it is filled; the sum decides `bytes()`.
   void AddBytes(size_t bytes) { bytes_ += bytes; }
+  /// What one record may lead to, in bytes.
+  void SetBytesMax(size_t bytes) { bytes_max_ = bytes; }
+  size_t bytes_max() const { return bytes_max_; }
 
   size_t size() const { return used_; }
   size_t bytes() const { return bytes_; }
@@ -110,10 +116,8 @@ class OutputBuffer {
   std::vector<Output> slots_;
   size_t used_ = 0;
   size_t bytes_ = 0;
+  size_t bytes_max_ = kOutputBytesMax;
 };
-
-/// Bytes of all output of one record at most; a record with more is refused.
-inline constexpr size_t kOutputBytesMax = size_t{16} << 20;
 
 namespace internal {
 
@@ -239,9 +243,9 @@ class SinkNode : public Receiver<T> {
     serde_.Encode(record.value, output.value);
     output.key = std::move(record.key);
     outputs_->AddBytes(output.key.size() + output.value.size());
-    if (outputs_->bytes() > kOutputBytesMax) {
+    if (outputs_->bytes() > outputs_->bytes_max()) {
       return base::Status::InvalidArgument("limit: the output of this record is larger than " +
-                                           std::to_string(kOutputBytesMax) + " bytes");
+                                           std::to_string(outputs_->bytes_max()) + " bytes");
     }
     return base::Status::Ok();
   }
