@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -92,10 +93,19 @@ base::Status ReadRows(const InboxKeys& keys, const state::KeyValueStore& inbox, 
   return base::Status::Ok();
 }
 
-/// Gives an identity whose item is missing the item of its later content, if it has one: the event
-/// that brought it will not be processed again.
-base::Status AddLaterItem(const InboxKeys& keys, const Identity& identity,
-                          state::KeyValueStore& inbox, Rows& rows) {
+int64_t LatestStamp(const Rows& rows) {
+  int64_t latest = std::numeric_limits<int64_t>::min();
+  for (const TombstonePlace& place : rows.ordered) latest = std::max(latest, place.stamp_ms);
+  return latest;
+}
+
+/// An identity whose item is missing. Of a change that was torn the items come before the identity:
+/// where another item of it is there, with the later content, the item was being replaced, and the
+/// identity is made to name that one. Else the item was being taken away, by an undo or by its reader:
+/// a tombstone then, or a duplicate of its event would bring it back. Both give the same rows each
+/// time they are done to the same changelog, for they are not written to it.
+base::Status Resolve(const InboxKeys& keys, const Identity& identity, state::KeyValueStore& inbox,
+                     std::vector<ItemState>& orphans, Rows& rows) {
   const std::string key = keys.IdentityRow(identity);
   const auto row = inbox.Get(key);
   if (!row.ok()) return row.status();
@@ -103,18 +113,21 @@ base::Status AddLaterItem(const InboxKeys& keys, const Identity& identity,
   if (!row->has_value() || !DecodeIdentity(**row, known)) {
     return base::Status::Corruption("store inbox: unreadable identity row");
   }
-  if (known.later_json.empty()) {
-    inbox.Delete(key);
-    return base::Status::Ok();
+  const auto replacement = std::find_if(orphans.begin(), orphans.end(), [&](const ItemState& item) {
+    return !known.later_json.empty() && item.place.identity == identity &&
+           item.place.time_ms == known.decided_ms;
+  });
+  if (replacement != orphans.end()) {
+    known.item_ms = replacement->place.time_ms;
+    known.item_arrival = replacement->place.arrival;
+    rows.items.push_back(*replacement);
+    orphans.erase(replacement);
+  } else {
+    known.stands = false;
+    known.stamp_ms = std::max(known.decided_ms, LatestStamp(rows));
+    inbox.Put(keys.Tombstone(known.stamp_ms, identity), EncodeMarkerRow());
+    rows.ordered.insert({identity, known.stamp_ms});
   }
-  InboxItem item;
-  item.mark_number = ++rows.head.version;
-  item.identity = identity;
-  item.json = known.later_json;
-  known.item_ms = known.decided_ms;
-  known.item_arrival = item.mark_number;
-  inbox.Put(keys.Item(known.item_ms, known.item_arrival), EncodeItem(item));
-  rows.items.push_back({{identity, known.item_ms, known.item_arrival}, item.mark_number});
   known.later_json.clear();
   inbox.Put(key, EncodeIdentity(known));
   return base::Status::Ok();
@@ -122,25 +135,36 @@ base::Status AddLaterItem(const InboxKeys& keys, const Identity& identity,
 
 /// Sees to it that items and identities name each other.
 base::Status MatchItems(const InboxKeys& keys, state::KeyValueStore& inbox, Rows& rows) {
+  std::vector<ItemState> orphans;
   std::erase_if(rows.items, [&](const ItemState& item) {
     if (rows.standing.erase(item.place) == 1) return false;
-    inbox.Delete(keys.Item(item.place.time_ms, item.place.arrival));
+    orphans.push_back(item);
     return true;
   });
+  // The latest arrival first, should a change have been torn more than once.
+  std::sort(orphans.begin(), orphans.end(), [](const ItemState& left, const ItemState& right) {
+    return left.place.arrival > right.place.arrival;
+  });
   for (const ItemPlace& left : rows.standing) {
-    RETURN_IF_ERROR(AddLaterItem(keys, left.identity, inbox, rows));
+    RETURN_IF_ERROR(Resolve(keys, left.identity, inbox, orphans, rows));
+  }
+  for (const ItemState& item : orphans) {
+    inbox.Delete(keys.Item(item.place.time_ms, item.place.arrival));
   }
   return base::Status::Ok();
 }
 
-/// Drops tombstones that have no place in the order, and places that have no tombstone.
+/// Gives tombstones their place in the order, and drops places that have no tombstone.
 void MatchTombstones(const InboxKeys& keys, state::KeyValueStore& inbox, Rows& rows) {
   std::erase_if(rows.ordered, [&](const TombstonePlace& place) {
     if (rows.tombstones.erase(place) == 1) return false;
     inbox.Delete(keys.Tombstone(place.stamp_ms, place.identity));
     return true;
   });
-  for (const TombstonePlace& left : rows.tombstones) inbox.Delete(keys.IdentityRow(left.identity));
+  for (const TombstonePlace& left : rows.tombstones) {
+    inbox.Put(keys.Tombstone(left.stamp_ms, left.identity), EncodeMarkerRow());
+    rows.ordered.insert(left);
+  }
 }
 
 /// Of a commit that was torn the items may be here and the head that counts them not: no number may
@@ -172,8 +196,12 @@ InboxHead CountAnew(const Rows& rows) {
       known = true;
     }
   }
+  bool tombstone_known = rows.head.tombstones > 0;
   for (const TombstonePlace& place : rows.ordered) {
-    head.oldest_tombstone_ms = std::min(head.oldest_tombstone_ms, place.stamp_ms);
+    if (!tombstone_known || place.stamp_ms < head.oldest_tombstone_ms) {
+      head.oldest_tombstone_ms = place.stamp_ms;
+    }
+    tombstone_known = true;
   }
   return head;
 }
@@ -212,8 +240,8 @@ base::Status RebuildUnread(std::string_view group, state::KeyValueStore& inbox,
   RETURN_IF_ERROR(ReadRows(keys, inbox, rows));
   const InboxHead saved = rows.head;
   RaiseVersion(rows);
-  RETURN_IF_ERROR(MatchItems(keys, inbox, rows));
   MatchTombstones(keys, inbox, rows);
+  RETURN_IF_ERROR(MatchItems(keys, inbox, rows));
   InboxHead head = CountAnew(rows);
   if (head != saved) {
     ++head.version;

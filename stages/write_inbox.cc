@@ -146,8 +146,9 @@ base::Status WriteInbox::Punctuate(pipeline::Context<pipeline::Nothing>& context
     if (!swept.ok()) return swept.status();
     rows += *swept;
     editor_.Save();
-    if (rows >= kSweptRowsMax) break;  // the same recipient again at the next call
+    // What is left of this recipient waits for the next round: one inbox must not hold up all others.
     sweep_from_ = editor_.keys().GroupEnd();
+    if (rows >= kSweptRowsMax) break;
   }
   return base::Status::Ok();
 }

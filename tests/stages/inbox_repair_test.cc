@@ -65,15 +65,68 @@ TEST(RebuildUnread, AReplacedRowSurvivesATornCommit) {
   InboxFixture inbox;
   inbox.Do(1, 10, "first");
   inbox.Do(1, 30, "second");
-  // The old row is gone, the new one and the identity never came.
-  inbox.inbox.rows.erase(InboxKeys("1").Item(kTestTimeMs + 10, 1));
+  const std::string identity_key = InboxKeys("1").IdentityRow(MakeIdentity(1));
+  const std::string identity = inbox.inbox.rows[identity_key];
+  inbox.Undo(1, 20);
+  // The new row came and the old one went, but the identity's row did not come.
+  inbox.inbox.rows[identity_key] = identity;
+  const auto torn = inbox.inbox.rows;
   inbox.Repair();
   inbox.CheckRows();
   EXPECT_THAT(inbox.Rows(), ElementsAre("1@30"));
+  const std::string id = inbox.Items()[0]["id"];
   inbox.Undo(1, 20);  // processed again
   EXPECT_THAT(inbox.Rows(), ElementsAre("1@30"));
   EXPECT_EQ(inbox.Items()[0]["text"], "second");
   inbox.CheckRows();
+  // Another instance repairs the same changelog to the same row.
+  InboxFixture other;
+  other.inbox.rows = torn;
+  other.Repair();
+  EXPECT_EQ(other.Items()[0]["id"], id);
+  EXPECT_EQ(other.Counts().version, inbox.Counts().version);
+}
+
+TEST(RebuildUnread, WhatATornCommitTookAwayIsNotBroughtBackByADuplicate) {
+  InboxFixture inbox;
+  inbox.Do(1, 10);
+  inbox.Do(2, 20);
+  const InboxKeys keys("1");
+  const auto before = inbox.inbox.rows;
+  inbox.Undo(1, 10);
+  const auto after = inbox.inbox.rows;
+  // Of an undo or a delete each prefix of the rows may have come: head, item, identity, tombstone.
+  std::vector<std::string> changed;
+  for (const auto& [key, value] : before) {
+    const auto it = after.find(key);
+    if (it == after.end() || it->second != value) changed.push_back(key);
+  }
+  for (const auto& [key, value] : after) {
+    if (!before.contains(key)) changed.push_back(key);
+  }
+  std::sort(changed.begin(), changed.end());
+  ASSERT_EQ(changed.size(), 4u);
+  for (size_t come = 2; come <= changed.size(); ++come) {
+    SCOPED_TRACE(come);
+    InboxFixture torn;
+    torn.inbox.rows = before;
+    for (size_t i = 0; i < come; ++i) {
+      const auto it = after.find(changed[i]);
+      if (it == after.end()) {
+        torn.inbox.rows.erase(changed[i]);
+      } else {
+        torn.inbox.rows[changed[i]] = it->second;
+      }
+    }
+    torn.Repair();
+    torn.CheckRows();
+    torn.Do(1, 10);
+    EXPECT_THAT(torn.Rows(), ElementsAre("2@20"));
+    torn.CheckRows();
+    torn.Do(1, 30);
+    EXPECT_THAT(torn.Rows(), ElementsAre("1@30", "2@20"));
+    torn.CheckRows();
+  }
 }
 
 /// A commit writes its changed rows to the changelog in order of key; when it is torn, the first of
