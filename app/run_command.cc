@@ -50,6 +50,9 @@ constexpr int kHttpThreads = 2;
 constexpr milliseconds kForwardingTime{2'000};
 // With the embedded broker: a request must fit beside what is unread (see EventBacklog).
 constexpr size_t kEmbeddedBodyBytesMax = size_t{1} << 20;
+// What events lead to must fit a partition of some 5 MiB until it is read.
+constexpr size_t kEmbeddedOutputBytesMax = size_t{512} << 10;
+constexpr size_t kEmbeddedPollRecordsMax = 100;
 constexpr int64_t kDayMs = int64_t{24} * 3600 * 1000;
 
 std::vector<pipeline::TopicSpec> ProductTopics(const stages::Topics& topics) {
@@ -87,6 +90,10 @@ pipeline::EngineConfig MakeEngineConfig(const RunOptions& options, const stages:
   config.changelogs = !options.embedded;
   config.replication_factor = options.replication_factor;
   config.several_instances = !options.embedded;
+  if (options.embedded) {
+    config.record_output_bytes_max = kEmbeddedOutputBytesMax;
+    config.poll_records_max = kEmbeddedPollRecordsMax;
+  }
   config.accept_new_cluster = options.accept_new_cluster;
   config.session_timeout = milliseconds(options.session_timeout_ms);
   config.stay_on_stop = options.stay_on_stop;
@@ -305,7 +312,7 @@ serving::Backend Run::MakeBackend() {
   backend.find_owner = [this](base::Partition partition) {
     return engine_->FindOwner({topics_.notifications, partition});
   };
-  backend.instance_id = engine_->instance_id();
+  backend.instance_name = options_.application_id + "/" + engine_->instance_id();
   backend.forwarder = forwarder_.get();
   if (backlog_ != nullptr) {
     backend.events_backlogged = [this](base::Partition partition) {
@@ -335,7 +342,7 @@ base::Status Run::StartHttp() {
     // Whoever gets the request may take its whole time for it.
     limits.request_timeout =
         std::max(limits.request_timeout, milliseconds(options_.action_timeout_ms) + kForwardingTime);
-    forwarder_ = std::make_unique<serving::HttpForwarder>(engine_->instance_id(), limits);
+    forwarder_ = std::make_unique<serving::HttpForwarder>(options_.application_id, limits);
   }
   serving::HttpServer::Options http;
   http.listen = options_.listen;
@@ -378,10 +385,11 @@ void Run::Stop(int exit_code) {
     const std::lock_guard lock(mutex_);
     engine_.reset();
   }
-  http_.reset();
-  service_.reset();
+  // What still waits is answered as these go, through the routes; so the service is the last.
   forwarder_.reset();
   producer_.reset();
+  http_.reset();
+  service_.reset();
   clients_.reset();
 }
 

@@ -50,8 +50,9 @@ struct Backend {
   /// Which instance has the inboxes of this partition of `notifications`, by what the group says;
   /// nullopt while nobody is known to (a rebalance, an instance that has just come).
   std::function<std::optional<pipeline::Instance>(base::Partition)> find_owner;
-  /// This instance's id, for requests that it forwards.
-  std::string instance_id;
+  /// "<application id>/<instance id>": what a request that is forwarded to this instance has in its
+  /// header.
+  std::string instance_name;
   /// Takes requests to the instances that find_owner names; nullptr: they are answered 503.
   Forwarder* forwarder = nullptr;
   /// True: so much of this partition of `events` is unread that more might push it out (embedded

@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::string_view kLineEnd = "\r\n";
 constexpr std::string_view kDashes = "--";
+/// Fields that are kept; those behind them are passed over.
+constexpr size_t kFieldsMax = 1000;
 
 std::string LowerCase(std::string_view text) {
   std::string lower(text);
@@ -71,7 +73,7 @@ bool TakeValue(std::string_view& rest, std::string& value) {
 }
 
 void ReadUrlencoded(std::string_view body, NamesAndValues& fields) {
-  while (!body.empty()) {
+  while (!body.empty() && fields.size() < kFieldsMax) {
     const size_t ampersand = body.find('&');
     const std::string_view pair = body.substr(0, ampersand);
     body.remove_prefix(ampersand == std::string_view::npos ? body.size() : ampersand + 1);
@@ -152,7 +154,9 @@ bool ReadMultipart(std::string_view body, std::string_view name, NamesAndValues&
     rest = {rest.data() - kLineEnd.size(), rest.size() + kLineEnd.size()};
     if (!TakeUpToBoundary(rest, boundary, content, last)) return false;
     content.remove_prefix(std::min(kLineEnd.size(), content.size()));
-    if (!field.empty()) fields.emplace_back(std::move(field), std::string(content));
+    if (!field.empty() && fields.size() < kFieldsMax) {
+      fields.emplace_back(std::move(field), std::string(content));
+    }
   }
   return true;
 }

@@ -7,8 +7,9 @@
 
 namespace serving {
 
-/// Names the instance that forwarded a request. A request that has it is not forwarded again: one
-/// hop, whatever two instances think of each other.
+/// Names the instance that a forwarded request is meant for, "<application id>/<instance id>": an
+/// address may be another's by now, of another application even. A request that has it is not
+/// forwarded again: one hop, whatever two instances think of each other.
 inline constexpr std::string_view kForwardedHeader = "Herald-Forwarded";
 
 /// Hands requests to the instance that can answer them.
@@ -17,7 +18,7 @@ class Forwarder {
   virtual ~Forwarder() = default;
 
   /// Sends `request` as it came (method, target, body, Content-Type) to `to.address`, with the
-  /// header Herald-Forwarded: <this instance's id>, and calls `respond` once, from any thread, with
+  /// header Herald-Forwarded, and calls `respond` once, from any thread, with
   /// the answer; or with a 503 problem with Retry-After when that instance cannot be reached or
   /// does not answer in time. Does not block. Threads: any.
   virtual void Forward(const pipeline::Instance& to, const Request& request, Respond respond) = 0;

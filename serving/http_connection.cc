@@ -55,23 +55,25 @@ constexpr size_t kRefusalsMax = 64;
 
 /// Takes bytes of the budget for all bodies as they arrive (announced bytes would let a few clients
 /// that send nothing take all of it), gives them back at the end.
-class BodyBudget {
+class ByteBudget {
  public:
-  explicit BodyBudget(ServerShared& shared) : shared_(shared) {}
-  ~BodyBudget() { GiveBack(); }
-  BodyBudget(const BodyBudget&) = delete;
-  BodyBudget& operator=(const BodyBudget&) = delete;
+  /// `all` is what all connections have taken together.
+  ByteBudget(std::atomic<size_t>& all, size_t all_max) : all_(all), all_max_(all_max) {}
+  ~ByteBudget() { GiveBack(); }
+  ByteBudget(const ByteBudget&) = delete;
+  ByteBudget& operator=(const ByteBudget&) = delete;
 
   /// False when there is not enough left.
   bool Take(size_t bytes) {
     taken_ += bytes;
-    return shared_.body_bytes.fetch_add(bytes) + bytes <= shared_.limits.all_body_bytes_max;
+    return all_.fetch_add(bytes) + bytes <= all_max_;
   }
 
-  void GiveBack() { shared_.body_bytes.fetch_sub(std::exchange(taken_, 0)); }
+  void GiveBack() { all_.fetch_sub(std::exchange(taken_, 0)); }
 
  private:
-  ServerShared& shared_;
+  std::atomic<size_t>& all_;
+  const size_t all_max_;
   size_t taken_ = 0;
 };
 
@@ -249,7 +251,7 @@ class Connection {
       co_return false;
     }
 
-    BodyBudget budget(shared_);
+    ByteBudget budget(shared_.body_bytes, shared_.limits.all_body_bytes_max);
     if (!parser.is_done()) {
       const error_code error = co_await ReadBody(parser, budget);
       if (error) {
@@ -284,7 +286,7 @@ class Connection {
     co_return !error;
   }
 
-  LoopAwaitable<error_code> ReadBody(Parser& parser, BodyBudget& budget) {
+  LoopAwaitable<error_code> ReadBody(Parser& parser, ByteBudget& budget) {
     stream_.expires_after(shared_.limits.body_timeout);
     if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
       static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -356,6 +358,16 @@ class Connection {
                      {{"route", response.route}});
       const std::string_view route = response.route;
       response = ToResponse({.status = 500, .detail = "This is a fault of the server's."});
+      response.route = route;
+    }
+    // A client that does not read keeps its answer in memory.
+    ByteBudget budget(shared_.answer_bytes, shared_.limits.all_answer_bytes_max);
+    if (!budget.Take(response.body.size())) {
+      budget.GiveBack();
+      const std::string_view route = response.route;
+      response = ToResponse({.status = 503,
+                             .detail = "Too many large answers are being sent.",
+                             .retry_after = std::chrono::seconds(1)});
       response.route = route;
     }
     shared_.metrics.Answered(response.route, method, response.status,

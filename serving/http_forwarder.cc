@@ -120,8 +120,8 @@ struct Attempt {
 /// All but Forward() and the destructor runs on thread_.
 class HttpForwarder::Impl {
  public:
-  Impl(std::string instance_id, const ForwarderLimits& limits)
-      : instance_id_(std::move(instance_id)), limits_(limits), thread_([this] { RunLoop(); }) {}
+  Impl(std::string application_id, const ForwarderLimits& limits)
+      : application_id_(std::move(application_id)), limits_(limits), thread_([this] { RunLoop(); }) {}
 
   ~Impl() {
     asio::post(context_, [this] { Stop(); });
@@ -146,13 +146,14 @@ class HttpForwarder::Impl {
       respond(AnswerFor(Failure::kTooMany, read_only));
       return;
     }
-    auto job = std::make_shared<Job>(context_, MakeRequest(request, *address), std::move(respond));
+    auto job = std::make_shared<Job>(context_, MakeRequest(to, request, *address), std::move(respond));
     job->address = std::move(*address);
     asio::post(context_, [this, job = std::move(job)] { Take(job); });
   }
 
  private:
-  OutgoingRequest MakeRequest(const Request& request, const ServerAddress& address) const {
+  OutgoingRequest MakeRequest(const pipeline::Instance& to, const Request& request,
+                              const ServerAddress& address) const {
     Request forwarded;
     // A GET says how long the body is that HEAD leaves out; our server leaves it out again.
     forwarded.method = request.method == "HEAD" ? "GET" : request.method;
@@ -160,7 +161,7 @@ class HttpForwarder::Impl {
     if (const auto type = request.Header("Content-Type")) {
       forwarded.headers.emplace_back("Content-Type", *type);
     }
-    forwarded.headers.emplace_back(kForwardedHeader, instance_id_);
+    forwarded.headers.emplace_back(kForwardedHeader, application_id_ + "/" + to.id);
     forwarded.body = request.body;
     return ToOutgoing(forwarded, address.ToText());
   }
@@ -203,6 +204,7 @@ class HttpForwarder::Impl {
         co_await Serve(peer, *job);
       } catch (const std::exception& exception) {
         base::LogError("forwarding failed", {{"error", exception.what()}});
+        job->stream = nullptr;  // it is gone
         GiveUp(*job, Failure::kNoAnswer);
       }
       job = NextOf(peer);
@@ -343,7 +345,7 @@ class HttpForwarder::Impl {
 
   static std::chrono::nanoseconds Now() { return base::SystemClock::Instance().Monotonic(); }
 
-  const std::string instance_id_;
+  const std::string application_id_;
   const ForwarderLimits limits_;
   /// Not yet answered. Any thread.
   std::atomic<size_t> requests_{0};
@@ -358,8 +360,8 @@ class HttpForwarder::Impl {
   std::thread thread_;
 };
 
-HttpForwarder::HttpForwarder(std::string instance_id, ForwarderLimits limits)
-    : impl_(std::make_unique<Impl>(std::move(instance_id), limits)) {}
+HttpForwarder::HttpForwarder(std::string application_id, ForwarderLimits limits)
+    : impl_(std::make_unique<Impl>(std::move(application_id), limits)) {}
 
 HttpForwarder::~HttpForwarder() = default;
 

@@ -21,8 +21,8 @@ struct ForwarderLimits {
   /// A connection that was idle for so long is not used again. Below the server's own idle
   /// time-out, so that it is rarely used in the moment in which the other side closes it.
   std::chrono::milliseconds idle_timeout{30'000};
-  /// Of one answer; a larger one is answered 500.
-  size_t body_bytes_max = size_t{64} << 20;
+  /// Of one answer; a larger one is answered 500. As much as an instance answers itself.
+  size_t body_bytes_max = size_t{512} << 20;
 };
 
 /// Forwards over HTTP/1.1, on connections that it keeps open for the next request.
@@ -37,8 +37,8 @@ struct ForwarderLimits {
 /// and so are most calls of `respond`.
 class HttpForwarder : public Forwarder {
  public:
-  /// `instance_id`: this instance's, for the header Herald-Forwarded.
-  explicit HttpForwarder(std::string instance_id, ForwarderLimits limits = {});
+  /// `application_id`: of this instance and of those it forwards to.
+  explicit HttpForwarder(std::string application_id, ForwarderLimits limits = {});
   ~HttpForwarder() override;
   HttpForwarder(const HttpForwarder&) = delete;
   HttpForwarder& operator=(const HttpForwarder&) = delete;

@@ -37,6 +37,8 @@ struct ServerShared {
 
   /// Bytes of request bodies that are being read or handled.
   std::atomic<size_t> body_bytes{0};
+  /// Bytes of answers that are being written.
+  std::atomic<size_t> answer_bytes{0};
   /// Set before any connection is told to stop.
   std::atomic<bool> stopping{false};
   /// Refusals under way, see ServeRefusal().

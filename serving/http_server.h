@@ -25,6 +25,8 @@ struct HttpLimits {
   size_t body_bytes_max = size_t{8} << 20;
   /// Of all bodies that are being read or handled; more: 503.
   size_t all_body_bytes_max = size_t{256} << 20;
+  /// Of all answers that are being written; one that does not fit is replaced by a 503.
+  size_t all_answer_bytes_max = size_t{512} << 20;
   /// Open connections; one more is answered 503 and closed.
   size_t connections_max = 10'000;
   /// How long a connection may lie idle between two requests.

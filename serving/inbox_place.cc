@@ -23,6 +23,11 @@ void Forward(Forwarder& forwarder, const pipeline::Instance& to, const Request& 
 
 InboxView OpenInbox(const Backend& backend, std::string_view user, const Request& request,
                     const Respond& respond, UnavailableAnswer unavailable) {
+  const auto meant_for = request.Header(kForwardedHeader);
+  if (meant_for.has_value() && *meant_for != backend.instance_name) {
+    respond(unavailable("This is not the instance that the request was forwarded to."));
+    return nullptr;
+  }
   const base::Partition partition =
       pipeline::PartitionForKey(user, backend.notifications_partitions);
   const pipeline::StoreLookup found = backend.stores->Find(stages::kInboxStore, partition);
@@ -31,7 +36,7 @@ InboxView OpenInbox(const Backend& backend, std::string_view user, const Request
     respond(unavailable("The partition of this inbox is being restored."));
     return nullptr;
   }
-  if (request.Header(kForwardedHeader).has_value()) {
+  if (meant_for.has_value()) {
     respond(unavailable("The partition of this inbox has just moved."));
     return nullptr;
   }

@@ -174,7 +174,7 @@ ApiTest::ApiTest() {
     const std::lock_guard lock(ready_mutex);
     return owner;
   };
-  backend.instance_id = "i-here";
+  backend.instance_name = "app/i-here";
   backend.forwarder = &forwarder;
   backend.status_json = [] { return std::string(R"({"ready":true})"); };
   backend.readiness = [this] {

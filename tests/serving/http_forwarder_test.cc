@@ -74,7 +74,7 @@ class HttpForwarderTest : public testing::Test {
   }
 
   HttpForwarder& forwarder() {
-    if (!forwarder_.has_value()) forwarder_.emplace("a", limits);
+    if (!forwarder_.has_value()) forwarder_.emplace("app", limits);
     return *forwarder_;
   }
 
@@ -123,7 +123,7 @@ TEST_F(HttpForwarderTest, SendsTheRequestAsItCameAndSaysWhoForwardsIt) {
   EXPECT_EQ(seen.body, request.body);
   EXPECT_EQ(seen.Header("Host"), address);
   EXPECT_EQ(seen.Header("Content-Type"), "application/json");
-  EXPECT_EQ(seen.Header(kForwardedHeader), "a");
+  EXPECT_EQ(seen.Header(kForwardedHeader), "app/b");
   EXPECT_EQ(seen.Header("Cookie"), std::nullopt);
 }
 

@@ -90,16 +90,26 @@ TEST_F(InboxPlaceTest, TakesOneHopAndNoMore) {
   Start();
   Move("1", there);
   for (const Route& route : kRoutes) {
-    ExpectUnavailable(route, Ask(route, {{"Herald-Forwarded", "i-other"}}));
+    ExpectUnavailable(route, Ask(route, {{"Herald-Forwarded", "app/i-here"}}));
   }
   EXPECT_TRUE(forwarder.forwarded().empty());
+}
+
+TEST_F(InboxPlaceTest, AnswersNothingThatIsMeantForAnotherInstance) {
+  Start();
+  Notify("1", "2");
+  for (const Route& route : kRoutes) {
+    for (const char* meant_for : {"app/i-there", "other/i-here", "i-here", ""}) {
+      ExpectUnavailable(route, Ask(route, {{"Herald-Forwarded", meant_for}}));
+    }
+  }
 }
 
 TEST_F(InboxPlaceTest, AnswersForwardedRequestsForWhatIsHere) {
   Start();
   Notify("1", "2");
   const Received received = HttpClient(address).Call("GET", "/v1/users/1/inbox/counts", "",
-                                                     {{"herald-forwarded", "i-other"}});
+                                                     {{"herald-forwarded", "app/i-here"}});
   EXPECT_EQ(Json(received)["total"], 1);
 }
 

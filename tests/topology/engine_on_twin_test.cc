@@ -402,6 +402,34 @@ TEST_F(MisplacedRecords, AreSentToTheirKeysPartitionOnce) {
   EXPECT_THAT(cluster_.CommittedRecords("dead-letters"), IsEmpty());
 }
 
+TEST_F(MisplacedRecords, MeanTheSameHoweverOftenTheyAreSent) {
+  const base::Partition right = pipeline::PartitionForKey("9", kPartitions);
+  const base::Partition wrong{(right.value + 1) % kPartitions};
+  const std::string value = R"({"from":{"id":2,"name":"Bruno"},"to":{"id":9},"message":"Hi"})";
+  const int64_t sent_ms = kNowMs - 3'600'000;
+  cluster_.Append("notifications", wrong, "9", value, {}, sent_ms);
+  ASSERT_TRUE(herald_->RunUntil([&] { return herald_->InboxTotal("9", right) == 1; }));
+  // As at_least_once may do after a crash: the copy comes once more.
+  for (const support::StoredRecord& record : cluster_.CommittedRecords("notifications")) {
+    if (record.partition == right) {
+      cluster_.Append("notifications", right, record.key, record.value, record.headers);
+    }
+  }
+  cluster_.Append("notifications", right, "9", value);
+  ASSERT_TRUE(herald_->RunUntil([&] { return herald_->InboxTotal("9", right) == 2; }));
+  herald_->Run(50);
+  EXPECT_EQ(herald_->InboxTotal("9", right), 2);
+  const auto view = herald_->engine().stores().Find(kInboxStore, right).reader->Snapshot();
+  std::vector<std::string> rows;
+  ASSERT_TRUE(VisitOldestFirst(view->Store(kInboxStore), "9", [&](std::string_view json) {
+                rows.emplace_back(json);
+                return true;
+              }).ok());
+  EXPECT_THAT(rows.front(), HasSubstr(R"("time":"2026-11-21T04:00:00.000Z")"))
+      << "it is not younger for having been sent on";
+  EXPECT_THAT(rows.front(), HasSubstr(R"("partition":)" + std::to_string(wrong.value)));
+}
+
 TEST_F(MisplacedRecords, BecomeDeadLettersWhenTheyWereSentBefore) {
   const base::Partition right = pipeline::PartitionForKey("9", kPartitions);
   const base::Partition wrong{(right.value + 1) % kPartitions};
