@@ -307,7 +307,7 @@ class Serving(WithHerald):
         end = time.monotonic() + WAIT_S
         expected = {
             (self.prefix + topic, partition)
-            for topic, count in (("events", 4), ("notifications", 4))
+            for topic, count in (("events", 4), ("notifications", 4), ("inbox-actions", 4))
             for partition in range(count)
         }
         while time.monotonic() < end:
