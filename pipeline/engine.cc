@@ -63,13 +63,16 @@ base::Status Engine::Start(const std::atomic<bool>& interrupted) {
   }
   RETURN_IF_ERROR(RetireUnusedSlots());
 
-  threads_ready_.assign(static_cast<size_t>(config_.threads), false);
-  threads_.emplace_back([this](const std::stop_token& stop) { RunGlobalTables(stop); });
-  threads_.emplace_back([this](const std::stop_token& stop) { RunMonitor(stop); });
+  // All that threads share is there before the first of them starts.
   if (config_.several_instances) {
     addresses_.emplace(InstancesTopic().name);
     instances_.emplace(instance_id_, *addresses_);
     departed_.emplace(clients_, config_, instance_id_);
+  }
+  threads_ready_.assign(static_cast<size_t>(config_.threads), false);
+  threads_.emplace_back([this](const std::stop_token& stop) { RunGlobalTables(stop); });
+  threads_.emplace_back([this](const std::stop_token& stop) { RunMonitor(stop); });
+  if (instances_.has_value()) {
     threads_.emplace_back([this](const std::stop_token& stop) { RunInstances(stop); });
   }
   for (int slot = 0; slot < config_.threads; ++slot) {
