@@ -41,6 +41,48 @@ rdkafka::AdminOptions NewOptions(rd_kafka_t* handle, rd_kafka_admin_op_t operati
   return options;
 }
 
+/// The group.instance.id of a static member, whose member id is that, "-" and a UUID (KIP-345); of a
+/// dynamic one, the first part of its id.
+std::string InstanceOf(std::string_view member_id) {
+  constexpr size_t kUuidBytes = 36;
+  if (member_id.size() <= kUuidBytes) return std::string(member_id);
+  return std::string(member_id.substr(0, member_id.size() - kUuidBytes - 1));
+}
+
+/// Takes a big-endian number off the front of `in`; false when it is too short.
+template <typename Number>
+bool TakeNumber(std::string_view& in, Number& number) {
+  if (in.size() < sizeof(Number)) return false;
+  uint32_t bits = 0;
+  for (size_t i = 0; i < sizeof(Number); ++i) bits = bits << 8 | static_cast<uint8_t>(in[i]);
+  number = static_cast<Number>(bits);
+  in.remove_prefix(sizeof(Number));
+  return true;
+}
+
+/// Reads a member's assignment as the consumer protocol has it: version, topics with partitions, and
+/// what the assignor adds. Nothing at all is no partitions (in the middle of a rebalance).
+bool ReadAssignment(std::string_view in, std::vector<base::TopicPartition>& partitions) {
+  if (in.empty()) return true;
+  int16_t version = 0;
+  int32_t topics = 0;
+  if (!TakeNumber(in, version) || !TakeNumber(in, topics)) return false;
+  for (int32_t t = 0; t < topics; ++t) {
+    int16_t size = 0;
+    if (!TakeNumber(in, size) || size < 0 || in.size() < static_cast<size_t>(size)) return false;
+    const std::string topic(in.substr(0, static_cast<size_t>(size)));
+    in.remove_prefix(topic.size());
+    int32_t count = 0;
+    if (!TakeNumber(in, count)) return false;
+    for (int32_t p = 0; p < count; ++p) {
+      int32_t partition = 0;
+      if (!TakeNumber(in, partition)) return false;
+      partitions.push_back({topic, base::Partition{partition}});
+    }
+  }
+  return true;
+}
+
 base::Status TopicMissing(const std::string& topic) {
   return base::Status::Unavailable("topic " + topic + " does not show up in the metadata yet");
 }
@@ -349,50 +391,44 @@ base::Result<Positions> LibrdkafkaAdmin::ListOffsets(
   return offsets;
 }
 
+/// By the older of librdkafka's two ways to ask. The newer one, DescribeConsumerGroups, aborts the
+/// process (librdkafka 2.8.0: "eonce->refcnt > 0") when a request to a coordinator that was away is
+/// answered after its time-out.
 base::Result<GroupDescription> LibrdkafkaAdmin::DescribeGroup(const std::string& group,
                                                               milliseconds timeout) {
+  const rd_kafka_group_list* found = nullptr;
+  const rd_kafka_resp_err_t error = rd_kafka_list_groups(handle_.get(), group.c_str(), &found,
+                                                         Deadline(timeout).remaining_ms());
+  const rdkafka::Owned<const rd_kafka_group_list, rd_kafka_group_list_destroy> list(found);
+  rd_kafka_poll(handle_.get(), 0);
   const std::string what = "describing group " + group;
-  const rdkafka::Queue queue(rd_kafka_queue_new(handle_.get()));
-  const rdkafka::AdminOptions options =
-      NewOptions(handle_.get(), RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout);
-  const char* name = group.c_str();
-  rd_kafka_DescribeConsumerGroups(handle_.get(), &name, 1, options.get(), queue.get());
-  const base::Result<rdkafka::Event> event = Await(queue.get(), timeout, what);
-  if (!event.ok()) return event.status();
-
-  size_t count = 0;
-  const rd_kafka_ConsumerGroupDescription_t** groups =
-      rd_kafka_DescribeConsumerGroups_result_groups(
-          rd_kafka_event_DescribeConsumerGroups_result(event->get()), &count);
-  if (count != 1) return base::Status::Unavailable(what + ": no answer about it");
-  const rd_kafka_error_t* error = rd_kafka_ConsumerGroupDescription_error(groups[0]);
-  if (error != nullptr && rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return rdkafka::RequestStatus(rd_kafka_error_code(error), what);
-  }
+  const bool partial = error == RD_KAFKA_RESP_ERR__PARTIAL;
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR && !partial) return rdkafka::RequestStatus(error, what);
+  shared_->outage.Reached();
   GroupDescription description;
-  switch (rd_kafka_ConsumerGroupDescription_state(groups[0])) {
-    case RD_KAFKA_CONSUMER_GROUP_STATE_STABLE:
-    case RD_KAFKA_CONSUMER_GROUP_STATE_EMPTY:
-    case RD_KAFKA_CONSUMER_GROUP_STATE_DEAD:
-      description.stable = true;
-      break;
-    default:
-      break;
-  }
-  const size_t members = rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
-  for (size_t i = 0; i < members; ++i) {
-    const rd_kafka_MemberDescription_t* from =
-        rd_kafka_ConsumerGroupDescription_member(groups[0], i);
-    GroupMember member;
-    const char* instance = rd_kafka_MemberDescription_group_instance_id(from);
-    if (instance != nullptr) member.group_instance_id = instance;
-    const rd_kafka_topic_partition_list_t* partitions = rd_kafka_MemberAssignment_partitions(
-        rd_kafka_MemberDescription_assignment(from));
-    for (int p = 0; partitions != nullptr && p < partitions->cnt; ++p) {
-      const rd_kafka_topic_partition_t& partition = partitions->elems[p];
-      member.partitions.push_back({partition.topic, base::Partition{partition.partition}});
+  description.stable = true;
+  bool is_there = false;
+  for (int i = 0; i < list->group_cnt; ++i) {
+    const rd_kafka_group_info& info = list->groups[i];
+    if (info.group != group) continue;
+    is_there = true;
+    if (info.err != RD_KAFKA_RESP_ERR_NO_ERROR) return rdkafka::RequestStatus(info.err, what);
+    const std::string_view state = info.state == nullptr ? "" : info.state;
+    description.stable = state == "Stable" || state == "Empty" || state == "Dead";
+    for (int m = 0; m < info.member_cnt; ++m) {
+      const rd_kafka_group_member_info& from = info.members[m];
+      GroupMember member;
+      member.group_instance_id = InstanceOf(from.member_id);
+      const std::string_view assignment(static_cast<const char*>(from.member_assignment),
+                                        static_cast<size_t>(from.member_assignment_size));
+      if (!ReadAssignment(assignment, member.partitions)) {
+        return base::Status::Unavailable(what + ": an assignment that cannot be read");
+      }
+      description.members.push_back(std::move(member));
     }
-    description.members.push_back(std::move(member));
+  }
+  if (partial && !is_there) {
+    return base::Status::Unavailable(what + ": the broker that may have it did not answer");
   }
   return description;
 }

@@ -193,5 +193,43 @@ class Stopping(unittest.TestCase):
             self.stop_in_time(herald, signal.SIGTERM)
 
 
+class Outage(unittest.TestCase):
+    """Kafka goes while Herald runs, and comes back."""
+
+    OUTAGES = 3
+
+    def wait_for(self, herald, client, path, status):
+        end = time.monotonic() + WAIT_S
+        while client.request("GET", path)[0] != status:
+            self.assertTrue(herald.running(), herald.log_tail())
+            self.assertLess(time.monotonic(), end, herald.log_tail())
+            time.sleep(POLL_S)
+
+    def test_herald_goes_on_when_kafka_is_back(self):
+        with Kafka(scenario.work / f"outage-kafka-{next(serial)}") as kafka:
+            herald = make_herald("outage", "--session-timeout-ms", "6000", brokers=kafka.brokers)
+            self.addCleanup(herald.kill9)
+            herald.start()
+            client = InboxClient(herald.url)
+            self.addCleanup(client.close)
+            for outage in range(1, self.OUTAGES + 1):
+                kafka.stop()
+                # Longer than the session, so that what it had is given up and found again.
+                self.wait_for(herald, client, "/health/ready", 503)
+                kafka.start()
+                self.wait_for(herald, client, "/health/ready", 200)
+                topics.produce_lines(
+                    kafka.brokers,
+                    f"{herald.directory.name}.events",
+                    [event(type="follow", actor=outage + 1, target="1")],
+                )
+                end = time.monotonic() + WAIT_S
+                while client.counts("1")["total"] != outage:
+                    self.assertTrue(herald.running(), herald.log_tail())
+                    self.assertLess(time.monotonic(), end, herald.log_tail())
+                    time.sleep(POLL_S)
+            self.assertEqual(herald.stop()[0], 0, herald.log_tail())
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)
