@@ -44,8 +44,9 @@ void Router::Add(std::string_view method, std::string_view pattern, Handler hand
   auto segments = DecodePath(pattern);
   CHECK(segments.has_value(), "a pattern is a path");
   const auto parameters = std::count_if(segments->begin(), segments->end(), IsParameter);
-  routes_.push_back(Route{std::string(method), std::string(pattern), std::move(*segments),
-                          static_cast<size_t>(parameters), std::move(handler)});
+  routes_.push_back(std::make_shared<const Route>(
+      Route{std::string(method), std::string(pattern), std::move(*segments),
+            static_cast<size_t>(parameters), std::move(handler)}));
 }
 
 bool Router::Matches(const Route& route, const std::vector<std::string>& path) {
@@ -66,7 +67,8 @@ std::optional<std::vector<std::string>> Router::Segments(std::string_view path, 
 
 std::string_view Router::PatternFor(const std::vector<std::string>& path) const {
   const Route* best = nullptr;
-  for (const Route& route : routes_) {
+  for (const auto& shared : routes_) {
+    const Route& route = *shared;
     if (best != nullptr && route.parameters >= best->parameters) continue;
     if (Matches(route, path)) best = &route;
   }
@@ -90,7 +92,8 @@ void Router::Handle(Request request, Respond respond) const {
   std::string allowed;
   if (path.has_value()) {
     const std::string_view pattern = PatternFor(*path);
-    for (const Route& route : routes_) {
+    for (const auto& shared : routes_) {
+      const Route& route = *shared;
       if (route.pattern != pattern) continue;
       const bool serves =
           route.method == request.method || (route.method == "GET" && request.method == "HEAD");
@@ -106,8 +109,8 @@ void Router::Handle(Request request, Respond respond) const {
                                              std::move((*path)[i]));
       }
       return route.handler(std::move(request),
-                           [respond = std::move(respond), &route](Response response) {
-                             response.route = route.pattern;
+                           [respond = std::move(respond), shared](Response response) {
+                             response.route = shared->pattern;
                              respond(std::move(response));
                            });
     }

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,8 +25,8 @@ Response PlainNotFound();
 /// method, 400 for bad percent-encoding. Elsewhere a path is decoded first, as the clients of
 /// kafka-notify know it, and everything unknown is PlainNotFound().
 ///
-/// Threads: Add() before the first Handle(); Handle() from any. Outlives the responses to its
-/// requests.
+/// Threads: Add() before the first Handle(); Handle() from any. May be destroyed before the
+/// responses to its requests come.
 class Router {
  public:
   void Add(std::string_view method, std::string_view pattern, Handler handler);
@@ -48,8 +48,8 @@ class Router {
   /// The pattern that counts for the path; "" when none takes it.
   std::string_view PatternFor(const std::vector<std::string>& path) const;
 
-  // A deque keeps the patterns where they are: responses refer to them.
-  std::deque<Route> routes_;
+  // Shared with the responses that are still to come: they may outlive the Router.
+  std::vector<std::shared_ptr<const Route>> routes_;
 };
 
 }  // namespace serving
