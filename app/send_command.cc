@@ -92,7 +92,14 @@ void PrintIds(const Client& client, const Json& json) {
 int SendOne(Client& client, const SendOptions& options) {
   const Reply reply =
       Post(client, MakeEvent(options).dump(-1, ' ', false, Json::error_handler_t::replace));
-  if (!reply.ok()) return client.Fail(reply);
+  if (!reply.ok()) {
+    const int exit_code = client.Fail(reply);
+    // It may have arrived: under the same id a second one is folded into the first.
+    for (const Json& id : PartOf(reply.json, "ids")) {
+      if (id.is_string()) client.Complain("to send it again: --id " + id.get<std::string>());
+    }
+    return exit_code;
+  }
   if (client.json()) {
     client.PrintJson(reply.response.body);
   } else {
