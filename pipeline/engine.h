@@ -81,7 +81,7 @@ class Engine {
   /// REQUIRES: Start() was ok.
   const std::string& instance_id() const { return instance_id_; }
   /// Which instance has the partition; nullopt while nobody is known to. Who asks has found that it
-  /// is not here, so the group is asked again soon.
+  /// is not here: unless it is another's, the group is asked again soon.
   std::optional<Instance> FindOwner(const base::TopicPartition& tp);
   /// REQUIRES: Start() was ok, and the topic is one of the engine's.
   int32_t PartitionCount(std::string_view topic) const;

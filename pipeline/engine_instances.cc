@@ -38,8 +38,9 @@ void Engine::Advertise(const std::string& address, AsyncProducer& producer) {
 
 std::optional<Instance> Engine::FindOwner(const base::TopicPartition& tp) {
   if (!instances_.has_value()) return std::nullopt;
-  owners_wanted_ = true;
-  return instances_->FindOwner(tp);
+  std::optional<Instance> owner = instances_->FindOwner(tp);
+  if (!owner.has_value() || owner->self) owners_wanted_ = true;
+  return owner;
 }
 
 void Engine::RunInstances(const std::stop_token& stop) {
