@@ -146,7 +146,6 @@ base::Result<std::vector<InboxEditor::UnreadItem>> InboxEditor::AllUnread() cons
                                  UnreadItem& item = all.emplace_back();
                                  readable = ParseInboxKey(key, parsed) &&
                                             DecodeUnread(value, parsed.arrival, item.row);
-                                 item.key = key;
                                  item.time_ms = parsed.time_ms;
                                  item.arrival = parsed.arrival;
                                  return readable;

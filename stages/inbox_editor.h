@@ -99,7 +99,6 @@ class InboxEditor {
   };
   /// An item of the index.
   struct UnreadItem {
-    std::string key;
     int64_t time_ms = 0;
     uint64_t arrival = 0;
     InboxUnread row;
