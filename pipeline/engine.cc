@@ -57,7 +57,7 @@ base::Status Engine::Start(const std::atomic<bool>& interrupted) {
   RETURN_IF_ERROR(CheckIdentity());
   RETURN_IF_ERROR(SetUpTopics(interrupted));
   shared_.emplace(EngineShared{topology_, config_, clients_, clock_, metrics_, *directory_, memory_,
-                               stores_, tasks_, positions_, {}});
+                               state::RocksdbTaskStates(), stores_, tasks_, positions_, {}});
   for (const auto& [name, topic] : described_) {
     shared_->partition_counts[name] = topic.partitions;
   }

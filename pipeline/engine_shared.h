@@ -29,6 +29,7 @@ struct EngineShared {
   base::Metrics& metrics;
   StateDirectory& directory;
   state::SharedMemory& memory;
+  state::TaskStates& states;
   StoreRegistry& stores;
   TaskRegistry& tasks;
   PositionWatch& positions;

@@ -40,7 +40,7 @@ base::Result<std::unique_ptr<state::TaskState>> GlobalTableLoader::OpenState() {
   options.directory = shared_.directory.GlobalDirectory(table_.topic());
   options.stores = {{std::string(GlobalTableBase::kStore), false}};
   options.memory = &shared_.memory;
-  auto opened = state::TaskState::Open(options);
+  auto opened = shared_.states.Open(options);
   std::string why;
   if (!opened.ok()) {
     if (opened.status().code() != base::StatusCode::kCorruption) return opened.status();
@@ -60,8 +60,8 @@ base::Result<std::unique_ptr<state::TaskState>> GlobalTableLoader::OpenState() {
   base::LogWarn("reading a global table from its beginning",
                 {{"topic", table_.topic()}, {"why", why}});
   opened = base::Status::Unavailable("");
-  RETURN_IF_ERROR(state::TaskState::Destroy(options.directory));
-  return state::TaskState::Open(options);
+  RETURN_IF_ERROR(shared_.states.Destroy(options.directory));
+  return shared_.states.Open(options);
 }
 
 base::Status GlobalTableLoader::Open() {
@@ -157,8 +157,7 @@ base::Status GlobalTableLoader::Reread() {
   table_.Attach(nullptr);
   reader_.reset();
   state_.reset();
-  RETURN_IF_ERROR(
-      state::TaskState::Destroy(shared_.directory.GlobalDirectory(table_.topic())));
+  RETURN_IF_ERROR(shared_.states.Destroy(shared_.directory.GlobalDirectory(table_.topic())));
   wipe_due_ = false;
   return Open();
 }

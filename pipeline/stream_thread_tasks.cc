@@ -249,7 +249,7 @@ base::Result<std::unique_ptr<state::TaskState>> StreamThread::OpenState(
 
   std::unique_ptr<state::TaskState> state = shared_.tasks.Take(task.id());
   if (state == nullptr) {
-    auto opened = state::TaskState::Open(options);
+    auto opened = shared_.states.Open(options);
     if (opened.ok()) {
       state = std::move(*opened);
     } else if (opened.status().code() != base::StatusCode::kCorruption) {
@@ -294,8 +294,8 @@ base::Result<std::unique_ptr<state::TaskState>> StreamThread::OpenState(
       // A query may hold a reader for a moment; then the directory is still locked.
       state.reset();
     }
-    RETURN_IF_ERROR(state::TaskState::Destroy(options.directory));
-    auto opened = state::TaskState::Open(options);
+    RETURN_IF_ERROR(shared_.states.Destroy(options.directory));
+    auto opened = shared_.states.Open(options);
     if (!opened.ok()) return opened.status();
     state = std::move(*opened);
   }
@@ -357,8 +357,7 @@ void StreamThread::WipeAndReopen(const base::TaskId& id, const base::Status& why
   last_route_ = {nullptr, nullptr};
   it->second = std::move(fresh);
   retry_tasks_at_ = shared_.clock.Monotonic() + kTaskRetryWait;
-  const base::Status destroyed =
-      state::TaskState::Destroy(shared_.directory.TaskDirectory(id));
+  const base::Status destroyed = shared_.states.Destroy(shared_.directory.TaskDirectory(id));
   if (!destroyed.ok()) {
     base::LogError("cannot delete the rows", {{"task", id.ToString()},
                                               {"why", destroyed.ToString()}});

@@ -352,4 +352,17 @@ base::Status TaskState::Destroy(const std::filesystem::path& directory) {
   return DestroyDatabase(directory);
 }
 
+TaskStates& RocksdbTaskStates() {
+  class OnDisk final : public TaskStates {
+    base::Result<std::unique_ptr<TaskState>> Open(const TaskState::Options& options) override {
+      return TaskState::Open(options);
+    }
+    base::Status Destroy(const std::filesystem::path& directory) override {
+      return TaskState::Destroy(directory);
+    }
+  };
+  static OnDisk on_disk;
+  return on_disk;
+}
+
 }  // namespace state

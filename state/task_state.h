@@ -152,4 +152,17 @@ class TaskState {
   virtual std::shared_ptr<const TaskReader> MakeReader() const = 0;
 };
 
+/// Opens and deletes the states of tasks and global tables: where an engine gets them from.
+/// Threads: any.
+class TaskStates {
+ public:
+  virtual ~TaskStates() = default;
+  /// As TaskState::Open() and TaskState::Destroy().
+  virtual base::Result<std::unique_ptr<TaskState>> Open(const TaskState::Options& options) = 0;
+  virtual base::Status Destroy(const std::filesystem::path& directory) = 0;
+};
+
+/// Those on disk: TaskState's own.
+TaskStates& RocksdbTaskStates();
+
 }  // namespace state

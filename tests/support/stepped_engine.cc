@@ -11,13 +11,15 @@ using base::Status;
 
 SteppedEngine::SteppedEngine(const pipeline::Topology& topology, pipeline::EngineConfig config,
                              std::vector<pipeline::TopicSpec> topics, int32_t default_partitions,
-                             pipeline::KafkaClients& clients, const base::Clock& clock)
+                             pipeline::KafkaClients& clients, const base::Clock& clock,
+                             state::TaskStates& states)
     : topology_(topology),
       config_(std::move(config)),
       topics_(std::move(topics)),
       default_partitions_(default_partitions),
       clients_(clients),
       clock_(clock),
+      states_(states),
       memory_(config_.block_cache_bytes, config_.write_buffer_bytes) {
   CHECK(!config_.instance_id.empty(), "a test names its instance");
 }
@@ -43,8 +45,8 @@ Status SteppedEngine::SetUpTopics() {
   auto described = pipeline::EnsureTopics(clients_.admin(), topics_, default_partitions_,
                                           config_.replication_factor, config_.request_timeout);
   if (!described.ok()) return described.status();
-  pipeline::EngineShared shared{topology_,   config_, clients_, clock_, metrics_,
-                                *directory_, memory_, stores_,  tasks_, positions_, {}};
+  pipeline::EngineShared shared{topology_, config_, clients_, clock_, metrics_,   *directory_,
+                                memory_,   states_, stores_,  tasks_, positions_, {}};
   std::vector<pipeline::TopicSpec> changelogs;
   for (const pipeline::StoreDescription& store : topology_.stores()) {
     if (!config_.changelogs || !store.options.changelog) continue;

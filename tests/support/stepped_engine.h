@@ -34,7 +34,8 @@ class SteppedEngine {
   /// are added. All references outlive this.
   SteppedEngine(const pipeline::Topology& topology, pipeline::EngineConfig config,
                 std::vector<pipeline::TopicSpec> topics, int32_t default_partitions,
-                pipeline::KafkaClients& clients, const base::Clock& clock);
+                pipeline::KafkaClients& clients, const base::Clock& clock,
+                state::TaskStates& states = state::RocksdbTaskStates());
 
   /// Makes the topics, locks the state directory and reads the global tables to their end.
   /// Errors: Unavailable: call again.
@@ -66,6 +67,7 @@ class SteppedEngine {
   const int32_t default_partitions_;
   pipeline::KafkaClients& clients_;
   const base::Clock& clock_;
+  state::TaskStates& states_;
   base::Metrics metrics_;
   state::SharedMemory memory_;
   pipeline::StoreRegistry stores_;
