@@ -83,7 +83,7 @@ class Load:
         self.seconds = seconds
         self.directory = scene.directory / f"load-{number}"
         self.directory.mkdir()
-        users = users or max(50, events // 20)
+        users = users or max(50, events // 40)
         self.events_path, self.users_path, said = herald_process.generate(
             self.directory, scene.args.seed + number, events, users
         )
@@ -115,11 +115,9 @@ class Load:
         """0 to 1"""
         return self._feeder.fed if self._feeder else 0.0
 
-    def start(self, seconds=None):
+    def start(self, seconds=None, feeder=exactly_once_test.PacedFeeder):
         seconds = self.seconds if seconds is None else seconds
-        self._feeder = exactly_once_test.PacedFeeder(
-            self.scene.brokers, self.events_topic, self.events_path, seconds
-        )
+        self._feeder = feeder(self.scene.brokers, self.events_topic, self.events_path, seconds)
         self._feeder.daemon = True
         self._feeder.start()
 
@@ -132,6 +130,10 @@ class Load:
                     raise Broken("the feeding ended early")
                 return
             time.sleep(POLL_S)
+
+    def hurry(self):
+        """What is not fed yet is fed at once."""
+        self._feeder.hurry()
 
     def finish(self):
         """Waits until Kafka has all of it."""

@@ -46,13 +46,17 @@ SECOND_KILL_DELAY_S = 2.0
 class PacedFeeder(threading.Thread):
     """Produces a file through kcat over some seconds; `fed` goes from 0 to 1."""
 
-    def __init__(self, brokers, topic, path, seconds):
+    def __init__(self, brokers, topic, path, seconds, properties=(), chunks=CHUNKS):
         super().__init__()
         self._lines = path.read_bytes().splitlines(keepends=True)
         self._seconds = seconds
+        self._chunks = chunks
         self._failure = None
+        command = ["kcat", "-P", "-b", brokers, "-t", topic, "-X", "enable.idempotence=true"]
+        for item in properties:
+            command += ["-X", item]
         self._kcat = subprocess.Popen(
-            ["kcat", "-P", "-b", brokers, "-t", topic, "-X", "enable.idempotence=true"],
+            command,
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -61,7 +65,7 @@ class PacedFeeder(threading.Thread):
     def run(self):
         try:
             began = time.monotonic()
-            step = max(1, len(self._lines) // CHUNKS)
+            step = max(1, len(self._lines) // self._chunks)
             for start in range(0, len(self._lines), step):
                 due = began + self._seconds * start / len(self._lines)
                 time.sleep(max(0.0, due - time.monotonic()))
@@ -77,6 +81,10 @@ class PacedFeeder(threading.Thread):
             if self._kcat.poll() is None:
                 self._kcat.kill()
                 self._kcat.wait()
+
+    def hurry(self):
+        """What is left is fed at once."""
+        self._seconds = 0.0
 
     def finish(self):
         self.join(FEED_TIMEOUT_S)

@@ -1,0 +1,27 @@
+#!/usr/bin/env python3
+"""Three brokers, three replicas, two of them must be in sync: SIGKILL of each in turn under load."""
+
+import time
+
+import chaos
+import cluster
+
+EVENTS_PER_S = 60
+FEED_S = 400  # if need be; what is left at the end is fed at once
+
+
+def play(scene):
+    load = scene.load(events=EVENTS_PER_S * FEED_S, seconds=FEED_S)
+    herald = scene.herald(load, "herald", *cluster.replicated(scene.kafka.nodes))
+    herald.start()
+    with cluster.under_load(scene, load, herald) as progress:
+        for node in range(1, scene.kafka.nodes + 1):
+            began = time.monotonic()
+            cluster.kill_and_wait(scene, load, progress, node)
+            scene.served(load, herald)
+            scene.figure(**{f"node_{node}_s": time.monotonic() - began})
+    scene.check(load, herald)
+
+
+if __name__ == "__main__":
+    chaos.main(play, __doc__, nodes=3, make_kafka=cluster.Brokers)
