@@ -96,6 +96,8 @@ pipeline::EngineConfig MakeEngineConfig(const RunOptions& options, const stages:
   }
   config.accept_new_cluster = options.accept_new_cluster;
   config.session_timeout = milliseconds(options.session_timeout_ms);
+  config.max_poll_interval = milliseconds(options.max_poll_interval_ms);
+  config.crashes_max = options.crashes_max;
   config.stay_on_stop = options.stay_on_stop;
   config.commit_interval = milliseconds(options.commit_interval_ms);
   config.broker_timeout = milliseconds(options.broker_timeout_ms);

@@ -66,6 +66,16 @@ void AddRunOptions(CLI::App& command, RunOptions& options) {
                      "otherwise")
       ->check(CLI::Range(int64_t{1'000}, int64_t{1'800'000}))
       ->capture_default_str();
+  command.add_option("--max-poll-interval-ms", options.max_poll_interval_ms,
+                     "A thread that is busy with one batch for so long loses its partitions to "
+                     "others; at least the session time-out")
+      ->check(CLI::Range(int64_t{1'000}, int64_t{86'400'000}))
+      ->capture_default_str();
+  command.add_option("--crashes-max", options.crashes_max,
+                     "A record at which instances crashed so many times in a row becomes a dead "
+                     "letter")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   command.add_flag("--stay-on-stop", options.stay_on_stop,
                    "Keep the partitions when stopped, for a restart within the session time-out "
                    "(rolling restarts)");
@@ -138,6 +148,10 @@ std::string RunOptions::Finish() {
   }
   if (!advertise.empty() && advertise.find_last_of(':') == std::string::npos) {
     return "--advertise wants ADDR:PORT, not \"" + advertise + "\"";
+  }
+  if (max_poll_interval_ms < session_timeout_ms) {
+    return "--max-poll-interval-ms must not be below --session-timeout-ms (" +
+           std::to_string(session_timeout_ms) + ")";
   }
   if (application_id.empty()) return "--application-id must not be empty";
   if (listen.empty()) listen.emplace_back("127.0.0.1:8080");

@@ -30,6 +30,8 @@ struct RunOptions {
   std::string instance_id;
   std::string advertise;
   int64_t session_timeout_ms = 10'000;
+  int64_t max_poll_interval_ms = 300'000;
+  int crashes_max = 3;
   bool stay_on_stop = false;
   int64_t action_timeout_ms = 5'000;
   std::string topic_prefix;

@@ -17,6 +17,8 @@ std::string_view StatusCodeName(StatusCode code) {
       return "lost";
     case StatusCode::kCorruption:
       return "corruption";
+    case StatusCode::kInternal:
+      return "internal";
     case StatusCode::kFatal:
       return "fatal";
   }

@@ -20,6 +20,9 @@ enum class StatusCode {
   kLost,
   /// Rows unreadable, or ahead of the changelog: delete the task's directory and restore.
   kCorruption,
+  /// Code of ours or a store failed (an exception, an I/O error): start what it happened in anew,
+  /// which may heal it; give up after several times in a row.
+  kInternal,
   /// Nothing can go on from here: stop with a non-zero exit.
   kFatal,
 };
@@ -44,6 +47,9 @@ class [[nodiscard]] Status {
   static Status Lost(std::string message) { return Status(StatusCode::kLost, std::move(message)); }
   static Status Corruption(std::string message) {
     return Status(StatusCode::kCorruption, std::move(message));
+  }
+  static Status Internal(std::string message) {
+    return Status(StatusCode::kInternal, std::move(message));
   }
   static Status Fatal(std::string message) {
     return Status(StatusCode::kFatal, std::move(message));

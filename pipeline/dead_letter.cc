@@ -8,7 +8,7 @@ std::string_view ReasonCode(std::string_view message) {
   if (colon == std::string_view::npos || colon == 0 || colon > kCodeBytesMax) return "other";
   const std::string_view code = message.substr(0, colon);
   for (const char c : code) {
-    if ((c < 'a' || c > 'z') && c != '-') return "other";
+    if ((c < 'a' || c > 'z') && c != '-' && c != '_') return "other";
   }
   return code;
 }

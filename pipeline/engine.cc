@@ -1,6 +1,8 @@
 #include "pipeline/engine.h"
 
+#include <algorithm>
 #include <charconv>
+#include <exception>
 #include <random>
 #include <utility>
 
@@ -11,6 +13,8 @@ namespace pipeline {
 namespace {
 
 constexpr milliseconds kRetryWait{500};
+// A small part of any session time-out.
+constexpr milliseconds kPulseEvery{100};
 constexpr std::string_view kInstanceIdName = "instance-id";
 constexpr std::string_view kClusterIdName = "cluster-id";
 constexpr std::string_view kSlotsName = "slots-used";
@@ -60,6 +64,7 @@ base::Status Engine::Start(const std::atomic<bool>& interrupted) {
                                state::RocksdbTaskStates(), stores_, tasks_, positions_, {}});
   for (const auto& [name, topic] : described_) {
     shared_->partition_counts[name] = topic.partitions;
+    shared_->topic_ids[name] = topic.id;
   }
   RETURN_IF_ERROR(RetireUnusedSlots());
 
@@ -68,8 +73,17 @@ base::Status Engine::Start(const std::atomic<bool>& interrupted) {
     addresses_.emplace(InstancesTopic().name);
     instances_.emplace(instance_id_, *addresses_);
     departed_.emplace(clients_, config_, instance_id_);
+    crashes_.emplace(clients_, &*addresses_, PartitionCount(addresses_->topic()));
+  } else {
+    instances_read_ = true;
+    crashes_.emplace(clients_, nullptr, 0);
   }
+  shared_->crashes = &*crashes_;
+  pulse_.emplace(clock_, config_.session_timeout);
+  shared_->pulse = &*pulse_;
+  stores_.Watch(*pulse_, clock_, config_.max_poll_interval);
   threads_ready_.assign(static_cast<size_t>(config_.threads), false);
+  threads_.emplace_back([this](const std::stop_token& stop) { RunPulse(stop); });
   threads_.emplace_back([this](const std::stop_token& stop) { RunGlobalTables(stop); });
   threads_.emplace_back([this](const std::stop_token& stop) { RunMonitor(stop); });
   if (instances_.has_value()) {
@@ -268,6 +282,8 @@ EngineStatus Engine::Status() const {
     status.waiting_for = failure_.message();
   } else if (!global_tables_ready_) {
     status.waiting_for = "the global tables to be read";
+  } else if (!instances_read_) {
+    status.waiting_for = "the table of instances to be read";
   } else {
     for (size_t i = 0; i < threads_ready_.size(); ++i) {
       if (!threads_ready_[i]) {
@@ -332,29 +348,87 @@ void Engine::RunGlobalTables(const std::stop_token& stop) {
   }
 }
 
+void Engine::RunPulse(const std::stop_token& stop) {
+  base::Counter standstills = metrics_.AddCounter(
+      "herald_standstills_total",
+      "Times that the process stood still for longer than the session time-out.");
+  while (Pause(stop, kPulseEvery)) {
+    pulse_->Beat([&] {
+      // Before anything else: others may have these partitions by now.
+      stores_.WithdrawAll();
+      standstills.Increment();
+      base::LogWarn("the process stood still for longer than the session time-out: what it had in "
+                    "hand is given up");
+    });
+  }
+}
+
+void Engine::SetThreadReady(int slot, bool ready) {
+  const std::lock_guard lock(mutex_);
+  threads_ready_[static_cast<size_t>(slot)] = ready;
+}
+
+base::Status Engine::RunUntilFailure(const std::stop_token& stop, int slot) {
+  StreamThread thread(*shared_, instance_id_, slot);
+  base::Status failure;
+  while (!stop.stop_requested()) {
+    try {
+      auto turn = thread.RunOnce();
+      failure = turn.status();
+      if (failure.ok()) {
+        SetThreadReady(slot, thread.Ready());
+        if (*turn == Turn::kRetry) Pause(stop, kRetryWait);
+      }
+    } catch (const std::exception& exception) {
+      failure = base::Status::Internal(std::string("exception: ") + exception.what());
+    } catch (...) {
+      failure = base::Status::Internal("an exception of an unknown type");
+    }
+    if (!failure.ok()) {
+      thread.Abandon();
+      return failure;
+    }
+  }
+  thread.Stop();
+  return base::Status::Ok();
+}
+
+/// A thread that fails may be healed by another in its place, with databases opened anew: so it is
+/// replaced, with longer and longer waits, as long as that does not go on and on.
 void Engine::RunStreamThread(const std::stop_token& stop, int slot) {
   {
     // No event is processed before the tables are there to look things up in.
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, stop, [this] { return global_tables_ready_; });
+    changed_.wait(lock, stop, [this] { return global_tables_ready_ && instances_read_; });
   }
-  if (stop.stop_requested()) return;
-  StreamThread thread(*shared_, instance_id_, slot);
+  base::Counter replaced =
+      metrics_.AddCounter("herald_thread_replacements_total",
+                          "Stream threads that failed and were replaced.");
+  int failures = 0;
+  milliseconds wait = config_.replace_wait;
   while (!stop.stop_requested()) {
-    auto turn = thread.RunOnce();
-    if (!turn.ok()) {
-      thread.Abandon();
-      Fail(turn.status());
-      return;
+    const std::chrono::nanoseconds began = clock_.Monotonic();
+    const base::Status failure = RunUntilFailure(stop, slot);
+    SetThreadReady(slot, false);
+    if (failure.ok()) return;
+    if (clock_.Monotonic() - began > config_.failures_window) {
+      failures = 0;
+      wait = config_.replace_wait;
     }
-    const bool ready = thread.Ready();
-    {
-      const std::lock_guard lock(mutex_);
-      threads_ready_[static_cast<size_t>(slot)] = ready;
+    ++failures;
+    if (failure.code() != base::StatusCode::kInternal) return Fail(failure);
+    if (failures >= config_.thread_failures_max) {
+      return Fail(base::Status::Fatal("thread " + std::to_string(slot) + " failed " +
+                                      std::to_string(failures) +
+                                      " times in a row, the last time: " + failure.message()));
     }
-    if (*turn == Turn::kRetry) Pause(stop, kRetryWait);
+    base::LogError("a stream thread failed and is replaced",
+                   {{"thread", slot}, {"why", failure.ToString()}, {"failures in a row", failures},
+                    {"wait ms", wait.count()}});
+    replaced.Increment();
+    Pause(stop, wait);
+    wait = std::min(wait * 2, config_.replace_wait_max);
   }
-  thread.Stop();
 }
 
 }  // namespace pipeline

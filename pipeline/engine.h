@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/status.h"
+#include "pipeline/crash_ledger.h"
 #include "pipeline/departed_members.h"
 #include "pipeline/engine_config.h"
 #include "pipeline/engine_shared.h"
@@ -22,6 +23,7 @@
 #include "pipeline/instance_directory.h"
 #include "pipeline/kafka_client.h"
 #include "pipeline/position_watch.h"
+#include "pipeline/pulse.h"
 #include "pipeline/state_directory.h"
 #include "pipeline/stream_thread.h"
 #include "pipeline/topic_setup.h"
@@ -96,6 +98,10 @@ class Engine {
 
   void RunGlobalTables(const std::stop_token& stop);
   void RunStreamThread(const std::stop_token& stop, int slot);
+  /// Runs one StreamThread until it is to stop, or fails.
+  base::Status RunUntilFailure(const std::stop_token& stop, int slot);
+  void RunPulse(const std::stop_token& stop);
+  void SetThreadReady(int slot, bool ready);
   void RunMonitor(const std::stop_token& stop);
   void RunInstances(const std::stop_token& stop);
   void AskTheGroup();
@@ -104,7 +110,7 @@ class Engine {
   TopicSpec InstancesTopic() const;
   void MeasureLag();
   void MeasureStores();
-  void WatchPartitionCounts();
+  void WatchTopics();
   void Fail(const base::Status& why);
   /// Waits; false when the engine is stopping.
   bool Pause(const std::stop_token& stop, std::chrono::milliseconds time);
@@ -127,6 +133,8 @@ class Engine {
   std::optional<InstanceDirectory> instances_;
   /// Of the instances thread.
   std::optional<DepartedMembers> departed_;
+  std::optional<CrashLedger> crashes_;
+  std::optional<Pulse> pulse_;
 
   const Topology& topology_;
   KafkaClients& clients_;
@@ -138,6 +146,8 @@ class Engine {
   base::Status failure_;
   bool woken_ = false;
   bool global_tables_ready_ = false;
+  /// The table of instances was read to its end: crashes that others counted are known.
+  bool instances_read_ = false;
   std::vector<bool> threads_ready_;
   std::map<base::TopicPartition, int64_t> lag_;
   /// What is advertised; no producer: nothing yet.

@@ -55,6 +55,19 @@ struct EngineConfig {
   /// After so long without a sign of life the group gives a member's partitions to others. One that
   /// comes back within it, under the same instance id, moves nothing (KIP-345).
   std::chrono::milliseconds session_timeout{10000};
+  /// A thread that takes longer over one turn is no longer a member: its partitions go to others.
+  /// At least `session_timeout`.
+  std::chrono::milliseconds max_poll_interval{300000};
+  /// A record that was in hand when threads crashed so many times in a row, on whatever instances,
+  /// becomes a dead letter.
+  int crashes_max = 3;
+  /// A stream thread that fails (an exception, an I/O error of its store) is replaced; after so many
+  /// failures, each within `failures_window` of the one before, the engine fails.
+  int thread_failures_max = 8;
+  std::chrono::milliseconds failures_window{60000};
+  /// Before the first replacement; doubled each time, up to `replace_wait_max`.
+  std::chrono::milliseconds replace_wait{250};
+  std::chrono::milliseconds replace_wait_max{10000};
   /// Stop() commits and stays in the group, for a restart within `session_timeout`.
   bool stay_on_stop = false;
   /// How long start waits for the cluster before it gives up.

@@ -46,6 +46,7 @@ std::optional<Instance> Engine::FindOwner(const base::TopicPartition& tp) {
 void Engine::RunInstances(const std::stop_token& stop) {
   GlobalTableLoader loader(*shared_, *addresses_, described_.at(addresses_->topic()));
   bool open = false;
+  bool instances_read = false;
   while (!stop.stop_requested()) {
     // Waits a moment for records; that is this loop's pace.
     const base::Status read = open ? loader.RunOnce() : loader.Open();
@@ -57,6 +58,12 @@ void Engine::RunInstances(const std::stop_token& stop) {
     } else {
       Fail(read.WithContext("the table of instances"));
       return;
+    }
+    if (open && loader.caught_up() && !instances_read) {
+      instances_read = true;
+      const std::lock_guard lock(mutex_);
+      instances_read_ = true;
+      changed_.notify_all();
     }
     AskTheGroup();
     if (open && loader.caught_up()) AdvertiseWhenDue();

@@ -31,7 +31,7 @@ void Engine::RunMonitor(const std::stop_token& stop) {
     }
     MeasureLag();
     MeasureStores();
-    if (turn % kCountsEveryTurns == 0) WatchPartitionCounts();
+    if (turn % kCountsEveryTurns == 0) WatchTopics();
     Pause(stop, Status().ready ? kMonitorEvery : kMonitorEveryUntilReady);
   }
 }
@@ -99,14 +99,26 @@ void Engine::MeasureStores() {
       memory_.BlockCacheBytes());
 }
 
-void Engine::WatchPartitionCounts() {
+void Engine::WatchTopics() {
   std::vector<std::string> names;
   for (const TopicSpec& spec : topics_) {
     if (!spec.copartition_group.empty()) names.push_back(spec.name);
   }
+  for (const StoreDescription& store : topology_.stores()) {
+    if (config_.changelogs && store.options.changelog) {
+      names.push_back(shared_->ChangelogTopic(store.name));
+    }
+  }
   auto described = clients_.admin().DescribeTopics(names, config_.request_timeout);
   if (!described.ok()) return;
   for (const auto& [name, topic] : *described) {
+    if (name.ends_with("-changelog") && shared_->topic_ids.at(name) != topic.id) {
+      Fail(base::Status::Fatal("changelog " + name + " has topic id " + topic.id +
+                               " now, but the rows here belong to topic id " +
+                               shared_->topic_ids.at(name) +
+                               ": the topic was made anew, or the brokers are another cluster"));
+      continue;
+    }
     const int32_t known = PartitionCount(name);
     if (topic.partitions == known) continue;
     // Keys would map to other partitions than the ones that hold their rows.

@@ -7,9 +7,11 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "pipeline/crash_ledger.h"
 #include "pipeline/engine_config.h"
 #include "pipeline/kafka_client.h"
 #include "pipeline/position_watch.h"
+#include "pipeline/pulse.h"
 #include "pipeline/store_registry.h"
 #include "pipeline/task_registry.h"
 #include "pipeline/topology.h"
@@ -35,6 +37,12 @@ struct EngineShared {
   PositionWatch& positions;
   /// Of every source, sink, changelog and dead-letter topic.
   std::map<std::string, int32_t, std::less<>> partition_counts;
+  /// Kafka's ids of the incarnations of the same topics.
+  std::map<std::string, std::string, std::less<>> topic_ids = {};
+  /// nullptr: crashes are not counted.
+  CrashLedger* crashes = nullptr;
+  /// nullptr: nobody looks for standstills.
+  const Pulse* pulse = nullptr;
 
   /// "<prefix><application id>-<store>-changelog"
   std::string ChangelogTopic(std::string_view store) const {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <ctime>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -18,6 +20,41 @@ std::string TimeText(int64_t ms) {
   gmtime_r(&seconds, &parts);
   std::array<char, 32> text{};
   return {text.data(), std::strftime(text.data(), text.size(), kTimeFormat, &parts)};
+}
+
+/// nullopt when it is not what ToJson() writes.
+std::optional<CrashedRecord> CrashedFromJson(const nlohmann::json& json) {
+  const auto number = [&json](const char* field) {
+    const auto it = json.find(field);
+    return it != json.end() && it->is_number_integer() ? it->get<int64_t>() : int64_t{-1};
+  };
+  const auto text = [&json](const char* field) {
+    const auto it = json.find(field);
+    return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
+  };
+  CrashedRecord crashed;
+  crashed.topic_id = text("topic_id");
+  crashed.offset.value = number("offset");
+  crashed.number = number("number");
+  const int64_t times = number("times");
+  // As text: many readers of JSON know no integers of 64 bits.
+  const std::string run = text("run");
+  const auto [rest, error] = std::from_chars(run.data(), run.data() + run.size(), crashed.run);
+  if (!json.is_object() || crashed.offset.value < 0 || crashed.number < 0 || times < 1 ||
+      times > std::numeric_limits<int>::max() || error != std::errc() ||
+      rest != run.data() + run.size()) {
+    return std::nullopt;
+  }
+  crashed.times = static_cast<int>(times);
+  return crashed;
+}
+
+nlohmann::ordered_json ToJson(const CrashedRecord& crashed) {
+  return {{"topic_id", crashed.topic_id},
+          {"offset", crashed.offset.value},
+          {"times", crashed.times},
+          {"run", std::to_string(crashed.run)},
+          {"number", crashed.number}};
 }
 
 /// 0 when it cannot be read: it is for people only.
@@ -38,15 +75,25 @@ base::Result<InstanceRecord> Serde<InstanceRecord>::Decode(const RawRecord& reco
     const auto it = json.find(field);
     return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
   };
+  if (json.is_object() && json.contains("crashed")) {
+    InstanceRecord found;
+    found.crashed = CrashedFromJson(json["crashed"]);
+    if (found.crashed.has_value()) return found;
+    return base::Status::InvalidArgument("wrong-shape: crashed");
+  }
   if (!json.is_object() || text("address").empty()) {
     return base::Status::InvalidArgument("wrong-shape: address is missing");
   }
-  return InstanceRecord{text("address"), TimeOf(text("started"))};
+  return InstanceRecord{text("address"), TimeOf(text("started")), std::nullopt};
 }
 
 void Serde<InstanceRecord>::Encode(const InstanceRecord& value, std::string& out) {
-  const nlohmann::ordered_json json = {{"address", value.address},
-                                       {"started", TimeText(value.started_ms)}};
+  nlohmann::ordered_json json;
+  if (value.crashed.has_value()) {
+    json["crashed"] = ToJson(*value.crashed);
+  } else {
+    json = {{"address", value.address}, {"started", TimeText(value.started_ms)}};
+  }
   out += json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

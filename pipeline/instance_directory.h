@@ -18,14 +18,31 @@
 
 namespace pipeline {
 
-/// The value of topic "<application id>-instances"; the key is the instance's id.
+/// A record that was in hand when a stream thread came to its end; see CrashLedger.
+struct CrashedRecord {
+  /// Of the topic's incarnation.
+  std::string topic_id;
+  base::Offset offset;
+  /// In a row.
+  int times = 0;
+  /// Which end it was; see CrashMark.
+  uint64_t run = 0;
+  /// Counts what was written about the partition: the higher one is the newer.
+  int64_t number = 0;
+};
+
+/// The value of topic "<application id>-instances"; the key is the instance's id, or says of which
+/// partition a crashed record is.
 struct InstanceRecord {
   std::string address;
   /// When the process started, milliseconds since the epoch.
   int64_t started_ms = 0;
+  /// Set: none of the above.
+  std::optional<CrashedRecord> crashed = std::nullopt;
 };
 
-/// JSON `{"address":"ADDR:PORT","started":"2026-11-21T05:00:00Z"}`.
+/// JSON `{"address":"ADDR:PORT","started":"2026-11-21T05:00:00Z"}`, or
+/// `{"crashed":{"topic_id":"…","offset":7,"times":2,"run":"4242","number":3}}`.
 template <>
 struct Serde<InstanceRecord> {
   base::Result<InstanceRecord> Decode(const RawRecord& record);

@@ -253,6 +253,8 @@ class KafkaClients {
     /// Static membership (KIP-345).
     std::string group_instance_id;
     milliseconds session_timeout{10000};
+    /// At least `session_timeout`.
+    milliseconds max_poll_interval{300000};
   };
   virtual base::Result<std::unique_ptr<Consumer>> NewGroupConsumer(const GroupOptions& options) = 0;
   /// Reads by Assign() alone: changelogs, global tables.

@@ -19,7 +19,6 @@ constexpr int kQueuedKbytesMax = 16 * 1024;
 constexpr int kFetchBytesMax = 8 * 1024 * 1024;
 constexpr milliseconds kHeartbeatMin{100};
 constexpr milliseconds kHeartbeatMax{500};
-constexpr milliseconds kPollIntervalMax{300000};
 /// A seek waits for librdkafka's main thread alone, not for a broker.
 constexpr milliseconds kSeekTimeout{10000};
 constexpr milliseconds kSeekRetry{2};
@@ -36,7 +35,6 @@ rdkafka::Settings ConsumerSettings(const KafkaClients::GroupOptions* group,
       {"auto.offset.reset", "error"},
       {"allow.auto.create.topics", "false"},
       {"partition.assignment.strategy", "range"},
-      {"max.poll.interval.ms", std::to_string(kPollIntervalMax.count())},
       {"fetch.queue.backoff.ms", "1"},
       {"fetch.wait.max.ms", "10"},
       {"fetch.error.backoff.ms", "50"},
@@ -54,6 +52,7 @@ rdkafka::Settings ConsumerSettings(const KafkaClients::GroupOptions* group,
       std::clamp(group->session_timeout / 20, kHeartbeatMin, kHeartbeatMax);
   settings.emplace_back("group.id", group->group_id);
   settings.emplace_back("session.timeout.ms", std::to_string(group->session_timeout.count()));
+  settings.emplace_back("max.poll.interval.ms", std::to_string(group->max_poll_interval.count()));
   settings.emplace_back("heartbeat.interval.ms", std::to_string(heartbeat.count()));
   if (!group->group_instance_id.empty()) {
     settings.emplace_back("group.instance.id", group->group_instance_id);

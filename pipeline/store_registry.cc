@@ -22,7 +22,39 @@ void StoreRegistry::Unpublish(std::string_view store, base::Partition partition,
 StoreLookup StoreRegistry::Find(std::string_view store, base::Partition partition) const {
   const std::lock_guard lock(mutex_);
   const auto it = stores_.find({std::string(store), partition});
-  return it == stores_.end() ? StoreLookup{} : it->second.found;
+  if (it == stores_.end()) return {};
+  const Entry& entry = it->second;
+  if (entry.found.where == StoreLookup::Where::kHere &&
+      ((pulse_ != nullptr && pulse_->Stale()) || Overdue(entry.slot))) {
+    return {StoreLookup::Where::kRestoring, nullptr};
+  }
+  return entry.found;
+}
+
+void StoreRegistry::Watch(const Pulse& pulse, const base::Clock& clock,
+                          std::chrono::nanoseconds turn_max) {
+  pulse_ = &pulse;
+  clock_ = &clock;
+  turn_max_ = turn_max;
+}
+
+void StoreRegistry::TurnBegins(int slot) {
+  if (clock_ == nullptr || slot >= kSlotsMax) return;
+  turns_ns_[static_cast<size_t>(slot)] = clock_->Monotonic().count();
+}
+
+bool StoreRegistry::Overdue(int slot) const {
+  if (clock_ == nullptr || slot >= kSlotsMax) return false;
+  const int64_t began = turns_ns_[static_cast<size_t>(slot)];
+  return began != 0 && clock_->Monotonic().count() - began > turn_max_.count();
+}
+
+void StoreRegistry::WithdrawAll() {
+  const std::lock_guard lock(mutex_);
+  for (auto& [key, entry] : stores_) {
+    if (entry.found.where != StoreLookup::Where::kHere) continue;
+    entry.found = {StoreLookup::Where::kRestoring, nullptr};
+  }
 }
 
 }  // namespace pipeline

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <array>
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -8,7 +11,9 @@
 #include <string_view>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/ids.h"
+#include "pipeline/pulse.h"
 #include "state/task_state.h"
 
 namespace pipeline {
@@ -44,13 +49,32 @@ class StoreRegistry {
 
   StoreLookup Find(std::string_view store, base::Partition partition) const;
 
+  /// From now on nothing is here while `pulse` is stale, nor what a slot has that has not begun a
+  /// turn for `turn_max`: others may have it by then, with newer rows. Both are borrowed. Called
+  /// once, before anything is published.
+  void Watch(const Pulse& pulse, const base::Clock& clock, std::chrono::nanoseconds turn_max);
+  /// The thread of this slot begins a turn. Nobody asks of one that never began any.
+  void TurnBegins(int slot);
+  /// Takes down all that is here until it is published again.
+  void WithdrawAll();
+
+  /// Slots that are looked after; those above are not.
+  static constexpr int kSlotsMax = 64;
+
  private:
+  bool Overdue(int slot) const;
+
   struct Entry {
     StoreLookup found;
     int slot = 0;
   };
   mutable std::mutex mutex_;
   std::map<std::pair<std::string, base::Partition>, Entry, std::less<>> stores_;
+  const Pulse* pulse_ = nullptr;
+  const base::Clock* clock_ = nullptr;
+  std::chrono::nanoseconds turn_max_{0};
+  /// When the slot's last turn began; 0: never.
+  std::array<std::atomic<int64_t>, kSlotsMax> turns_ns_{};
 };
 
 }  // namespace pipeline

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "pipeline/dead_letter.h"
 #include "pipeline/partitioner.h"
+#include "pipeline/state_directory.h"
 
 namespace pipeline {
 namespace {
@@ -69,13 +70,18 @@ StreamThread::StreamThread(EngineShared& shared, std::string instance_id, int sl
       exactly_once_(shared.config.guarantee == Guarantee::kExactlyOnce),
       name_("thread-" + std::to_string(slot)),
       restorer_(shared),
+      memberships_lost_(shared.metrics.AddCounter(
+          "herald_memberships_lost_total",
+          "Times that a stream thread's partitions went before it could commit what it had done.")),
       commit_seconds_(shared.metrics.AddHistogram("herald_commit_duration_seconds",
                                                   "Time that one commit took.",
                                                   base::DurationBuckets())),
       latency_seconds_(shared.metrics.AddHistogram(
           "herald_end_to_end_latency_seconds",
           "From a record's Kafka timestamp until what it led to can be queried (sampled).",
-          base::DurationBuckets())) {}
+          base::DurationBuckets())) {
+  if (shared.pulse != nullptr) standstills_seen_ = shared.pulse->standstills();
+}
 
 StreamThread::~StreamThread() {
   restorer_.Clear();
@@ -96,7 +102,40 @@ bool StreamThread::Ready() const {
   return true;
 }
 
+base::Status StreamThread::CountCrash() {
+  if (shared_.crashes == nullptr) return base::Status::Ok();
+  if (!mark_.has_value()) {
+    auto mark = CrashMark::Open(shared_.directory.path() / ("in-hand-" + std::to_string(slot_)));
+    if (!mark.ok()) return mark.status();
+    mark_.emplace(std::move(*mark));
+  }
+  const std::optional<RecordPlace> place = mark_->InHand();
+  if (!place.has_value()) return base::Status::Ok();
+  const auto topic_id = shared_.topic_ids.find(place->tp.topic);
+  if (topic_id != shared_.topic_ids.end()) {
+    const auto times = shared_.crashes->Crashed(*place, topic_id->second, mark_->Run(),
+                                                shared_.config.request_timeout);
+    if (!times.ok()) return times.status();
+    base::LogWarn("a record was in hand when this thread came to its end the last time",
+                  {{"thread", name_}, {"topic", place->tp.topic},
+                   {"partition", place->tp.partition.value}, {"offset", place->offset.value},
+                   {"times in a row", *times}});
+  }
+  mark_->Clear();
+  return base::Status::Ok();
+}
+
+base::Status StreamThread::CheckStandstill() {
+  if (shared_.pulse == nullptr) return base::Status::Ok();
+  const uint64_t seen = shared_.pulse->standstills();
+  if (seen == standstills_seen_) return base::Status::Ok();
+  standstills_seen_ = seen;
+  if (consumer_ == nullptr) return base::Status::Ok();
+  return base::Status::Lost("the process stood still for longer than the session time-out");
+}
+
 base::Status StreamThread::Connect() {
+  RETURN_IF_ERROR(CountCrash());
   if (producer_ == nullptr) {
     auto producer = exactly_once_ ? shared_.clients.NewTransactionalProducer(TransactionalId(
                                         shared_.config, instance_id_, slot_))
@@ -112,6 +151,7 @@ base::Status StreamThread::Connect() {
   options.group_id = shared_.config.application_id;
   options.group_instance_id = instance_id_ + "-" + std::to_string(slot_);
   options.session_timeout = shared_.config.session_timeout;
+  options.max_poll_interval = shared_.config.max_poll_interval;
   auto consumer = shared_.clients.NewGroupConsumer(options);
   if (!consumer.ok()) return consumer.status();
   RETURN_IF_ERROR((*consumer)->Subscribe(shared_.topology.SourceTopics(), this));
@@ -120,9 +160,12 @@ base::Status StreamThread::Connect() {
 }
 
 base::Result<Turn> StreamThread::RunOnce() {
-  base::Status status;
+  base::Status status = CheckStandstill();
+  shared_.stores.TurnBegins(slot_);
   bool worked = false;
-  if (consumer_ == nullptr) {
+  if (!status.ok()) {
+    // Nothing of what it had may go any further.
+  } else if (consumer_ == nullptr) {
     status = Connect();
     if (status.code() == base::StatusCode::kUnavailable) {
       base::LogWarn("cannot reach the cluster yet", {{"thread", name_}, {"why", status.message()}});
@@ -168,6 +211,7 @@ base::Result<Turn> StreamThread::RunOnce() {
       RestartDirty(status);
       return Turn::kRetry;
     case base::StatusCode::kInvalidArgument:
+    case base::StatusCode::kInternal:
     case base::StatusCode::kFatal:
       break;
   }
@@ -337,7 +381,7 @@ base::Status StreamThread::ProcessRecord(Task& task, Task::Input& input, const R
   if (refused != refused_inputs_.end()) {
     status = base::Status::InvalidArgument("refused-by-broker: " + refused->second.reason);
   } else {
-    status = task.Process(input, told);
+    status = RunStages(task, input, told);
   }
   RETURN_IF_ERROR(EnsureTransaction());
   work_done_ = true;
@@ -355,6 +399,22 @@ base::Status StreamThread::ProcessRecord(Task& task, Task::Input& input, const R
   }
   input.next = base::Offset{offset.value + 1};
   return base::Status::Ok();
+}
+
+/// Marked as in hand for as long as the stages have it, and for no longer: what waits for a broker
+/// crashes nobody.
+base::Status StreamThread::RunStages(Task& task, Task::Input& input, const RawRecord& record) {
+  if (!mark_.has_value()) return task.Process(input, record);
+  if (input.crashed_at == record.metadata.offset) {
+    task.ForgetRefusal();
+    return base::Status::InvalidArgument(
+        "crashed_stage: it was in hand at " + std::to_string(shared_.config.crashes_max) +
+        " crashes in a row");
+  }
+  mark_->Set(input.tp, record.metadata.offset);
+  base::Status status = task.Process(input, record);
+  mark_->Clear();
+  return status;
 }
 
 base::Status StreamThread::ProduceOutputs(const Task& task, Task::Input& input,

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 
 #include "base/metrics.h"
 #include "base/status.h"
+#include "pipeline/crash_mark.h"
 #include "pipeline/engine_shared.h"
 #include "pipeline/kafka_client.h"
 #include "pipeline/restorer.h"
@@ -45,7 +47,9 @@ class StreamThread : private RebalanceListener {
   ~StreamThread() override;
 
   /// One turn. The first ones connect: init_transactions, then join the group.
-  /// Errors: Fatal alone; all else is handled inside (abort and replay, or close dirty and restart).
+  /// Errors: Fatal, and Internal (destroy this one and make another, see StatusCode); all else is
+  /// handled inside (abort and replay, or close dirty and restart). An exception of a stage passes
+  /// through and means Internal.
   base::Result<Turn> RunOnce();
 
   /// Commits what is done, leaves the group and closes. Gives up within the configured time-outs
@@ -53,7 +57,7 @@ class StreamThread : private RebalanceListener {
   /// With EngineConfig::stay_on_stop the group is not left.
   void Stop();
 
-  /// After a Fatal: aborts an open transaction, which would block readers until it times out. The
+  /// After an error: aborts an open transaction, which would block readers until it times out. The
   /// group is not left.
   void Abandon();
 
@@ -80,6 +84,11 @@ class StreamThread : private RebalanceListener {
   void OnLost(const std::vector<base::TopicPartition>& partitions) override;
 
   base::Status Connect();
+  /// Counts the record that was in hand when this slot's last thread came to its end.
+  base::Status CountCrash();
+  /// Lost when the process stood still for so long that others may have this thread's share.
+  base::Status CheckStandstill();
+  base::Status RunStages(Task& task, Task::Input& input, const RawRecord& record);
   /// Drops consumer, producer and tasks as a crash would; the next turn connects again.
   void RestartDirty(const base::Status& why);
   void CloseTask(Task& task);
@@ -91,6 +100,7 @@ class StreamThread : private RebalanceListener {
   // Bringing tasks up (stream_thread_tasks.cc).
   base::Status AdvanceTasks(bool* worked);
   base::Status OpenCreatedTasks();
+  base::Status CheckChangelogIds(const std::vector<base::TopicPartition>& changelogs);
   base::Status OpenTask(Task& task, const base::Positions& input_starts,
                         const base::Positions& changelog_ends,
                         const base::Positions& changelog_starts);
@@ -100,6 +110,7 @@ class StreamThread : private RebalanceListener {
       const base::Positions& changelog_starts);
   base::Status StartRunning(Task& task, int64_t replayed);
   base::Status HandleOutOfRange();
+  void MarkCrashed(Task& task);
   void WipeAndReopen(const base::TaskId& id, const base::Status& why);
   void RenewStamps();
   base::Counter LostCounter(const std::string& topic);
@@ -138,6 +149,9 @@ class StreamThread : private RebalanceListener {
   std::unique_ptr<Consumer> consumer_;
   bool joined_ = false;
   bool producer_lost_ = false;
+  /// Opened by the first Connect(); unset when crashes are not counted.
+  std::optional<CrashMark> mark_;
+  uint64_t standstills_seen_ = 0;
 
   // Tasks before the restorer: it borrows them.
   std::map<base::TaskId, std::unique_ptr<Task>> tasks_;
@@ -167,6 +181,7 @@ class StreamThread : private RebalanceListener {
   /// Input records whose output a broker refused, so that their replay becomes a dead letter.
   std::map<std::pair<base::TopicPartition, base::Offset>, RefusedInput> refused_inputs_;
 
+  base::Counter memberships_lost_;
   base::Histogram commit_seconds_;
   base::Histogram latency_seconds_;
   std::unordered_map<std::string, base::Counter> consumed_;

@@ -101,6 +101,7 @@ void StreamThread::OnRevoked(const std::vector<base::TopicPartition>& partitions
 }
 
 void StreamThread::OnLost(const std::vector<base::TopicPartition>& partitions) {
+  memberships_lost_.Increment();
   base::LogWarn("partitions lost", {{"thread", name_}, {"partitions", partitions.size()}});
   // Before anything that takes its time: they may be another's already, with newer rows.
   for (const auto& [id, task] : tasks_) {
@@ -181,6 +182,7 @@ base::Status StreamThread::OpenCreatedTasks() {
   base::Positions changelog_starts;
   base::Positions changelog_ends;
   if (!changelogs.empty()) {
+    RETURN_IF_ERROR(CheckChangelogIds(changelogs));
     auto earliest = shared_.clients.admin().ListOffsets(changelogs, OffsetSpec::kEarliest,
                                                         Isolation::kReadUncommitted, timeout);
     if (!earliest.ok()) return earliest.status();
@@ -198,6 +200,29 @@ base::Status StreamThread::OpenCreatedTasks() {
       }
     }
     RETURN_IF_ERROR(OpenTask(*task, *starts, changelog_ends, changelog_starts));
+  }
+  return base::Status::Ok();
+}
+
+/// Rows belong to one incarnation of their changelog: before anything is restored or wiped by what a
+/// changelog says, it is asked whether it still is the one that was there at the start. (It is not
+/// when somebody made the topic anew, or when the brokers are another cluster by now.)
+base::Status StreamThread::CheckChangelogIds(const std::vector<base::TopicPartition>& changelogs) {
+  std::set<std::string> names;
+  for (const base::TopicPartition& tp : changelogs) names.insert(tp.topic);
+  const std::vector<std::string> topics(names.begin(), names.end());
+  auto described = shared_.clients.admin().DescribeTopics(topics, shared_.config.request_timeout);
+  if (!described.ok()) return described.status();
+  for (const std::string& topic : topics) {
+    const auto known = shared_.topic_ids.find(topic);
+    const auto found = described->find(topic);
+    if (found == described->end()) {
+      return base::Status::Unavailable("changelog " + topic + " is not there");
+    }
+    if (known == shared_.topic_ids.end() || known->second == found->second.id) continue;
+    return base::Status::Fatal("changelog " + topic + " has topic id " + found->second.id +
+                               " now, but the rows here belong to topic id " + known->second +
+                               ": the topic was made anew, or the brokers are another cluster");
   }
   return base::Status::Ok();
 }
@@ -303,6 +328,8 @@ base::Result<std::unique_ptr<state::TaskState>> StreamThread::OpenState(
 }
 
 base::Status StreamThread::StartRunning(Task& task, int64_t replayed) {
+  RETURN_IF_ERROR(CheckStandstill());
+  MarkCrashed(task);
   base::Positions starts;
   std::vector<base::TopicPartition> resume;
   for (Task::Input& input : task.inputs()) {
@@ -318,7 +345,10 @@ base::Status StreamThread::StartRunning(Task& task, int64_t replayed) {
       started = task.state()->PutNote(kStampNote, std::to_string(shared_.clock.NowMs()));
     }
     if (started.code() == base::StatusCode::kCorruption) distrusted_.insert(task.id());
-    if (started.code() == base::StatusCode::kFatal) return started;
+    if (started.code() == base::StatusCode::kFatal ||
+        started.code() == base::StatusCode::kInternal) {
+      return started;
+    }
   }
   if (started.ok()) started = consumer_->Seek(starts);
   if (started.ok()) started = consumer_->Resume(resume);
@@ -336,6 +366,24 @@ base::Status StreamThread::StartRunning(Task& task, int64_t replayed) {
   }
   Report(task);
   return base::Status::Ok();
+}
+
+/// So that a record that crashed everybody so far is passed over.
+void StreamThread::MarkCrashed(Task& task) {
+  if (shared_.crashes == nullptr) return;
+  for (Task::Input& input : task.inputs()) {
+    input.crashed_at = base::Offset{-1};
+    const auto id = shared_.topic_ids.find(input.tp.topic);
+    if (id == shared_.topic_ids.end()) continue;
+    const auto count = shared_.crashes->Find(input.tp, id->second);
+    if (!count.has_value() || count->times < shared_.config.crashes_max) continue;
+    input.crashed_at = count->offset;
+    if (*input.next > count->offset) continue;
+    base::LogError("a record that crashed its stage too often becomes a dead letter",
+                   {{"task", task.id().ToString()}, {"topic", input.tp.topic},
+                    {"partition", input.tp.partition.value}, {"offset", count->offset.value},
+                    {"crashes", count->times}});
+  }
 }
 
 void StreamThread::WipeAndReopen(const base::TaskId& id, const base::Status& why) {

@@ -52,6 +52,8 @@ class Task {
     std::optional<base::Offset> next;
     /// What the last commit covered.
     std::optional<base::Offset> committed;
+    /// A record that crashed whoever had it in hand, as often as is borne; -1: none.
+    base::Offset crashed_at{-1};
     /// Fetching is stopped until the task runs.
     bool paused = true;
   };

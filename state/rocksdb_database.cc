@@ -108,6 +108,12 @@ base::Status ToStatus(const rocksdb::Status& status, std::string_view what) {
       status.IsInvalidArgument() || status.IsNotSupported()) {
     return base::Status::Corruption(std::move(message));
   }
+  if (status.IsNoSpace()) {
+    return base::Status::Fatal("the disk is full; nothing is lost: make room and start again (" +
+                               message + ")");
+  }
+  // A disk that failed once may do so for a while only; whoever opens the database anew finds out.
+  if (status.IsIOError()) return base::Status::Internal(std::move(message));
   return base::Status::Fatal(std::move(message));
 }
 
@@ -178,6 +184,11 @@ base::Result<std::shared_ptr<Database>> Database::Open(const TaskState::Options&
 
 Database::~Database() {
   if (db_ == nullptr) return;
+  if (broken_) {
+    // The process is about to end: see MarkBroken().
+    [[maybe_unused]] rocksdb::DB* const left_open = db_.release();
+    return;
+  }
   for (rocksdb::ColumnFamilyHandle* handle : handles_) {
     db_->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
   }

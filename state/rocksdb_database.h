@@ -5,6 +5,7 @@
 #include <rocksdb/status.h>
 #include <rocksdb/write_buffer_manager.h>
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -51,6 +52,12 @@ class Database {
 
   DatabaseFigures Figures() const;
 
+  /// A write failed: from now on nothing is written, and the database stays open for good, since a
+  /// log that RocksDB could not write to ends the process when it is closed (in builds of RocksDB
+  /// with assertions, Debian's among them). What is committed can still be read.
+  void MarkBroken() { broken_ = true; }
+  bool broken() const { return broken_; }
+
  private:
   explicit Database(const TaskState::Options& options);
 
@@ -61,6 +68,7 @@ class Database {
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;
   rocksdb::ColumnFamilyHandle* meta_ = nullptr;
+  std::atomic<bool> broken_{false};
 };
 
 /// Deletes a database's directory; the body of TaskState::Destroy().

@@ -219,8 +219,18 @@ class RocksdbTaskState final : public TaskState {
     // RocksDB counts each comparison of keys in a variable of this thread unless told not to: an
     // eighth of a commit's CPU, and nobody reads it.
     rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
-    return ToStatus(database_->db().Write(rocksdb::WriteOptions(), &batch),
-                    "writing to " + database_->directory().string());
+    const std::string what = "writing to " + database_->directory().string();
+    if (database_->broken()) return base::Status::Fatal(what + ": an earlier write failed");
+    const rocksdb::Status written = database_->db().Write(rocksdb::WriteOptions(), &batch);
+    if (written.ok()) return base::Status::Ok();
+    base::Status status = ToStatus(written, what);
+    if (status.code() != base::StatusCode::kInternal &&
+        status.code() != base::StatusCode::kFatal) {
+      return status;
+    }
+    // Nobody can open it again within this process, so this is for the next one.
+    database_->MarkBroken();
+    return base::Status::Fatal(status.message());
   }
 
   const std::shared_ptr<Database> database_;
