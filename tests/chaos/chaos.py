@@ -28,6 +28,7 @@ import os
 import pathlib
 import random
 import re
+import signal
 import sys
 import threading
 import time
@@ -531,6 +532,7 @@ def main(play, description, nodes=1, extend=None, make_kafka=Kafka):
     `extend(parser)` adds flags; `make_kafka(directory, nodes)` gives a cluster that can do more.
     """
     name = pathlib.Path(sys.argv[0]).stem
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and takes Kafka away on the way out
     args = parse_arguments(description, extend)
     directory = make_work_dir()
     print(f"{name}: seed {args.seed}, {args.guarantee}, in {directory}", flush=True)

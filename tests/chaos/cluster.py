@@ -187,6 +187,18 @@ class Progress(threading.Thread):
         return max(later - earlier for earlier, later in zip(moments, moments[1:]))
 
 
+def wait_total(herald, user, total, timeout_s=FLOWS_WITHIN_S):
+    """Waits until an inbox has so many rows; the seconds it took."""
+    path = InboxClient.user_path(user, "inbox/counts")
+    with contextlib.closing(InboxClient(herald.url)) as client:
+
+        def is_there():
+            status, _, body = client.request("GET", path)
+            return status == 200 and json.loads(body)["total"] >= total
+
+        return wait_until(f"{total} rows of {user!r}", is_there, timeout_s)[1]
+
+
 @contextlib.contextmanager
 def under_load(scene, load, *heralds):
     """Feeds the load patiently with watchers and a Progress, which it gives, until the block ends."""
