@@ -417,6 +417,12 @@ void Engine::RunStreamThread(const std::stop_token& stop, int slot) {
     }
     ++failures;
     if (failure.code() != base::StatusCode::kInternal) return Fail(failure);
+    if (const auto namesake = FindNamesake(); namesake.has_value()) {
+      return Fail(base::Status::Fatal("another live process, at " + *namesake +
+                                      ", has the instance id \"" + instance_id_ +
+                                      "\"; give each its own --instance-id (" + failure.message() +
+                                      ")"));
+    }
     if (failures >= config_.thread_failures_max) {
       return Fail(base::Status::Fatal("thread " + std::to_string(slot) + " failed " +
                                       std::to_string(failures) +

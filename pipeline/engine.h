@@ -101,6 +101,8 @@ class Engine {
   /// Runs one StreamThread until it is to stop, or fails.
   base::Status RunUntilFailure(const std::stop_token& stop, int slot);
   void RunPulse(const std::stop_token& stop);
+  /// Another process that was started later under this instance's id; its address.
+  std::optional<std::string> FindNamesake() const;
   void SetThreadReady(int slot, bool ready);
   void RunMonitor(const std::stop_token& stop);
   void RunInstances(const std::stop_token& stop);

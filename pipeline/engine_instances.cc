@@ -99,6 +99,25 @@ void Engine::EndTransactionsOfDeparted() {
   }
 }
 
+std::optional<std::string> Engine::FindNamesake() const {
+  if (!addresses_.has_value()) return std::nullopt;
+  InstanceRecord own;
+  {
+    const std::lock_guard lock(mutex_);
+    if (advertiser_ == nullptr) return std::nullopt;
+    own = advertised_;
+  }
+  const auto known = addresses_->Get(instance_id_);
+  if (!known.ok() || *known == nullptr || (*known)->address == own.address) return std::nullopt;
+  // Whole seconds are told. Of two that began within one the lower address stays.
+  const int64_t own_second = own.started_ms / 1000;
+  const int64_t other_second = (*known)->started_ms / 1000;
+  const bool other_stays = other_second != own_second ? other_second > own_second
+                                                      : (*known)->address < own.address;
+  if (!other_stays) return std::nullopt;
+  return (*known)->address;
+}
+
 /// Until it reads its own address back: the record may get lost on its way, or another process of
 /// this name may have written its own.
 void Engine::AdvertiseWhenDue() {

@@ -77,8 +77,9 @@ class Consumer {
   /// Waits up to `timeout` for at least one record and returns those that are there, at most
   /// `records_max`; an empty batch when there are none. Serves the group: call it at least every
   /// `max.poll.interval.ms`.
-  /// Errors: Unavailable when brokers cannot be reached (try again); Fatal when another live
-  /// process has this instance id; Lost when the membership is gone and the consumer must be made
+  /// Errors: Unavailable when brokers cannot be reached (try again); Internal when somebody has taken
+  /// over this instance id (another process, or an older request of this consumer's): make it again,
+  /// but not for ever; Lost when the membership is gone and the consumer must be made
   /// again. A partition whose position no longer exists is not an error of Poll: see
   /// TakeOutOfRange().
   virtual base::Result<std::unique_ptr<RecordBatch>> Poll(milliseconds timeout,

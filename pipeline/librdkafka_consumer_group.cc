@@ -82,8 +82,11 @@ base::Status LibrdkafkaConsumer::FatalStatus() const {
   const rd_kafka_resp_err_t error =
       rd_kafka_fatal_error(handle_.get(), reason.data(), reason.size());
   if (error == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
-    return base::Status::Fatal("another live process has the group instance id \"" + instance_id_ +
-                               "\"");
+    // Not always another process: after its session time-out librdkafka joins anew with each try, and
+    // a try whose answer was lost with a broker is fenced by the next one.
+    return base::Status::Internal("the group instance id \"" + instance_id_ +
+                                  "\" was taken over, by another process or by an older request of "
+                                  "this one");
   }
   return rdkafka::FatalStatusOf(error, reason.data());
 }

@@ -24,6 +24,9 @@ constexpr milliseconds kQueueFullTimeout{30000};
 constexpr int kQueueFullPollMs = 10;
 constexpr int kFlushSliceMs = 100;
 /// Between two tries of a call that librdkafka asks to repeat.
+// librdkafka waits by the wall clock: when that jumps ahead, every ask for a commit "times out" at
+// once, and it aborts the process at the fifth while one is under way.
+constexpr int kCommitAsksMax = 3;
 constexpr int kRetryPollMs = 5;
 constexpr milliseconds kMetadataTimeout{5000};
 constexpr milliseconds kDeliveryTimeout{120000};
@@ -441,14 +444,15 @@ base::Status LibrdkafkaProducer::CommitTransaction(milliseconds timeout) {
   if (base::Status delivered = AwaitDelivery(deadline); !delivered.ok()) {
     return SortOutTooLarge(delivered.WithContext("commit_transaction"));
   }
-  while (true) {
+  for (int asked = 1;; ++asked) {
     const rdkafka::Error error(rd_kafka_commit_transaction(handle_.get(), deadline.remaining_ms()));
     if (error == nullptr) {
       shared_->outage.Reached();
       return base::Status::Ok();
     }
     rd_kafka_poll(handle_.get(), kRetryPollMs);
-    if (rd_kafka_error_is_retriable(error.get()) == 0 || deadline.passed()) {
+    if (rd_kafka_error_is_retriable(error.get()) == 0 || deadline.passed() ||
+        asked == kCommitAsksMax) {
       return CommitFailed(error.get());
     }
   }

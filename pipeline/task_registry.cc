@@ -25,16 +25,18 @@ std::vector<base::TaskId> TaskRegistry::CloseDepositsBefore(std::chrono::nanosec
   std::vector<std::unique_ptr<state::TaskState>> closing;
   const std::lock_guard lock(mutex_);
   for (auto it = deposits_.begin(); it != deposits_.end();) {
-    if (it->second.at >= before) {
+    const auto report = reports_.find(it->first);
+    const bool suspended =
+        report != reports_.end() && report->second.phase == TaskPhase::kSuspended;
+    // One that is assigned here again is about to be taken, however long that thread takes.
+    const bool back = report != reports_.end() && !suspended;
+    if (it->second.at >= before || back) {
       ++it;
       continue;
     }
     closed.push_back(it->first);
     closing.push_back(std::move(it->second.state));
-    const auto report = reports_.find(it->first);
-    if (report != reports_.end() && report->second.phase == TaskPhase::kSuspended) {
-      reports_.erase(report);
-    }
+    if (suspended) reports_.erase(report);
     it = deposits_.erase(it);
   }
   return closed;

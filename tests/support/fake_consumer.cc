@@ -173,7 +173,7 @@ class FakeConsumer : public pipeline::Consumer {
         return Status::Lost(member.message());
       }
       for (const auto& [tp, offset] : positions) Group_().committed[tp] = offset;
-      return Status::Ok();
+      return incarnation_->TakeLostAnswer("consumer.commit_positions");
     });
   }
 
@@ -247,11 +247,15 @@ class FakeConsumer : public pipeline::Consumer {
 
   void GiveUp(bool lost) {
     if (share_.has_value()) {
+      const std::string step = lost ? "consumer.on_lost" : "consumer.on_revoked";
+      incarnation_->Step(step + ".before");
+      if (incarnation_->dead) return;
       if (lost) {
         listener_->OnLost(*share_);
       } else {
         listener_->OnRevoked(*share_);
       }
+      incarnation_->Step(step + ".after");
     }
     share_.reset();
     reads_.clear();
@@ -267,7 +271,7 @@ class FakeConsumer : public pipeline::Consumer {
       FakeGroup::Member* member = Group_().Find(member_id_);
       if (member == nullptr) {
         if (Group_().FencedBy(member_id_, instance_id_)) {
-          return Status::Fatal("another live process has the instance id " + instance_id_);
+          return Status::Internal("another live process has the instance id " + instance_id_);
         }
         turn = Turn::kLost;
       } else if (Group_().preparing()) {
@@ -304,8 +308,10 @@ class FakeConsumer : public pipeline::Consumer {
     }
     assigning_ = true;
     assigned_ = false;
-    listener_->OnAssigned(*share_);
+    incarnation_->Step("consumer.on_assigned.before");
+    if (!incarnation_->dead) listener_->OnAssigned(*share_);
     assigning_ = false;
+    incarnation_->Step("consumer.on_assigned.after");
     CHECK(assigned_ || incarnation_->dead, "OnAssigned() returned without Assign()");
   }
 

@@ -180,7 +180,7 @@ TEST_F(EngineOnTwin, EndsWhenAnotherProcessHasItsInstanceId) {
   ASSERT_TRUE(other.RunUntil([&] { return other.engine().Ready(); }));
   base::Status ended;
   for (int i = 0; i < 10 && ended.ok(); ++i) ended = a->engine().RunOnce().status();
-  EXPECT_EQ(ended.code(), base::StatusCode::kFatal);
+  EXPECT_EQ(ended.code(), base::StatusCode::kInternal);
   EXPECT_THAT(ended.message(), HasSubstr("a-0"));
 }
 

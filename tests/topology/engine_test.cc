@@ -110,6 +110,8 @@ class EngineWithThreads : public ::testing::Test {
     config.threads = threads;
     config.commit_interval = std::chrono::milliseconds(5);
     config.broker_timeout = std::chrono::milliseconds(50);
+    config.replace_wait = std::chrono::milliseconds(1);
+    config.replace_wait_max = std::chrono::milliseconds(2);
     config.block_cache_bytes = kMemoryBytes;
     config.write_buffer_bytes = kMemoryBytes;
     return config;
