@@ -103,11 +103,22 @@ def first_line(herald, word):
     return next((line for line in herald.log().splitlines() if word in line), "")
 
 
+PARTS = {
+    "down": while_it_is_down,
+    "alone": lambda scene: while_it_runs(scene, "alone", with_another=False),
+    "beside": lambda scene: while_it_runs(scene, "beside", with_another=True),
+}
+
+
+def extend(parser):
+    parser.add_argument("--only", choices=PARTS, help="one of the three parts")
+
+
 def play(scene):
-    while_it_is_down(scene)
-    while_it_runs(scene, "alone", with_another=False)
-    while_it_runs(scene, "beside", with_another=True)
+    for name, part in PARTS.items():
+        if scene.args.only in (None, name):
+            part(scene)
 
 
 if __name__ == "__main__":
-    chaos.main(play, __doc__, nodes=1, make_kafka=cluster.Brokers)
+    chaos.main(play, __doc__, nodes=1, extend=extend, make_kafka=cluster.Brokers)

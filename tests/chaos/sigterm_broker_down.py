@@ -13,12 +13,18 @@ FEED_S = 200  # if need be; what is left at the end is fed at once
 AFTER_S = (0.0, 0.3, 9.0)
 
 
+def extend(parser):
+    parser.add_argument(
+        "--after-s", type=float, action="append", help="seconds from the broker's end; repeatable"
+    )
+
+
 def play(scene):
     load = scene.load(events=EVENTS_PER_S * FEED_S, seconds=FEED_S)
     herald = scene.herald(load)
     herald.start()
     with cluster.under_load(scene, load, herald) as progress:
-        for after_s in AFTER_S:
+        for after_s in scene.args.after_s or AFTER_S:
             scene.kafka.kill()
             time.sleep(after_s)
             code, seconds = herald.stop()
@@ -37,4 +43,4 @@ def play(scene):
 
 
 if __name__ == "__main__":
-    chaos.main(play, __doc__, nodes=1, make_kafka=cluster.Brokers)
+    chaos.main(play, __doc__, nodes=1, extend=extend, make_kafka=cluster.Brokers)
