@@ -96,6 +96,7 @@ pipeline::EngineConfig MakeEngineConfig(const RunOptions& options, const stages:
   }
   config.accept_new_cluster = options.accept_new_cluster;
   config.session_timeout = milliseconds(options.session_timeout_ms);
+  config.state_cleanup_delay = milliseconds(options.state_cleanup_delay_ms);
   config.max_poll_interval = milliseconds(options.max_poll_interval_ms);
   config.crashes_max = options.crashes_max;
   config.stay_on_stop = options.stay_on_stop;

@@ -79,6 +79,11 @@ void AddRunOptions(CLI::App& command, RunOptions& options) {
   command.add_flag("--stay-on-stop", options.stay_on_stop,
                    "Keep the partitions when stopped, for a restart within the session time-out "
                    "(rolling restarts)");
+  command.add_option("--state-cleanup-delay-ms", options.state_cleanup_delay_ms,
+                     "Rows of partitions that other instances have had for so long are deleted "
+                     "here; 0 keeps them")
+      ->check(CLI::Range(int64_t{0}, int64_t{86'400'000} * 365))
+      ->capture_default_str();
   command.add_option("--action-timeout-ms", options.action_timeout_ms,
                      "How long read, unread, seen and delete wait until the inbox shows them")
       ->check(CLI::Range(int64_t{100}, int64_t{25'000}))

@@ -82,6 +82,8 @@ struct EngineConfig {
 
   /// Tombstones leave a changelog after this long; an older local copy is not trusted.
   std::chrono::milliseconds changelog_tombstone_retention{std::chrono::hours(7 * 24)};
+  /// The rows of a task that nobody has used here for so long are deleted; 0: never.
+  std::chrono::milliseconds state_cleanup_delay{600000};
   /// Changelog records applied in one batch while restoring.
   size_t restore_records_max = 10000;
 

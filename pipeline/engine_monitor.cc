@@ -1,10 +1,12 @@
 // The engine's monitor thread: lag, figures of the stores, and what must not change underneath.
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/log.h"
 #include "pipeline/engine.h"
+#include "pipeline/orphan_tasks.h"
 
 namespace pipeline {
 namespace {
@@ -24,6 +26,7 @@ base::Labels PartitionLabels(const base::TopicPartition& tp) {
 }  // namespace
 
 void Engine::RunMonitor(const std::stop_token& stop) {
+  OrphanTasks orphans(config_.state_directory / "tasks", config_.state_cleanup_delay, clock_);
   for (int turn = 1; !stop.stop_requested(); ++turn) {
     for (const base::TaskId& task :
          tasks_.CloseDepositsBefore(clock_.Monotonic() - config_.session_timeout)) {
@@ -32,7 +35,15 @@ void Engine::RunMonitor(const std::stop_token& stop) {
     MeasureLag();
     MeasureStores();
     if (turn % kCountsEveryTurns == 0) WatchTopics();
-    Pause(stop, Status().ready ? kMonitorEvery : kMonitorEveryUntilReady);
+    const EngineStatus status = Status();
+    if (status.ready) {
+      std::set<base::TaskId> in_use;
+      for (const TaskReport& report : status.tasks) in_use.insert(report.id);
+      orphans.Sweep(in_use);
+    } else {
+      orphans.StartOver();  // What it will be given is not known.
+    }
+    Pause(stop, status.ready ? kMonitorEvery : kMonitorEveryUntilReady);
   }
 }
 
