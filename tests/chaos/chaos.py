@@ -70,6 +70,13 @@ class Broken(Exception):
 # --- The load ------------------------------------------------------------------------------------
 
 
+class Feeding(exactly_once_test.PacedFeeder):
+    """Feeds evenly until it is told that the trouble is over."""
+
+    def hurry(self):
+        self._seconds = 0.0  # all that is left is due at once
+
+
 class Load:
     """Seeded events with topics and a group of their own, fed evenly in the background.
 
@@ -137,7 +144,8 @@ class Load:
         self._feeder.hurry()
 
     def finish(self):
-        """Waits until Kafka has all of it."""
+        """Feeds what is left at once, and waits until Kafka has all of it."""
+        self._feeder.hurry()
         self._feeder.join(FEED_TIMEOUT_S)
         if self._feeder.is_alive():
             raise Broken(f"kcat has not produced all after {FEED_TIMEOUT_S} s")
@@ -370,6 +378,8 @@ class Scene:
         """Waits until `herald` answers for every partition; the seconds it took."""
 
         def all_answer():
+            if not herald.running():
+                raise Broken(f"{herald.directory.name} has ended:\n{herald.log_tail(5)}")
             try:
                 with contextlib.closing(InboxClient(herald.url)) as client:
                     for partition in range(load.partitions):

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """A changelog compacted with tombstones and with transaction markers at its end, restored in full."""
 
+import json
 import shutil
 import time
 
 import chaos
 import topics
 
+LIKES, ROUNDS = 1_000, 16
+RECIPIENTS, ACTORS = 40, 7
 COMPACTED_WITHIN_S = 120
 QUIET_S = 3.0
 # Small segments, compacted as soon as the broker's cleaner comes by, tombstones forgotten at once.
@@ -31,8 +34,27 @@ def records_and_end(scene, topic):
     return records, tombstones, sum(ends.values())
 
 
+def write_events(scene, load):
+    """The same likes and unlikes over and over: little that stands, and much that is deleted."""
+    likes = [
+        {"actor": f"fan-{n % ACTORS}", "target": f"reader-{n % RECIPIENTS}", "object": {"id": f"o-{n}"}}
+        for n in range(LIKES)
+    ]
+    time_ms = int(time.time() * 1000) - 3_600_000
+    lines = []
+    for round_ in range(ROUNDS):
+        kind = "unlike" if round_ % 2 else "like"
+        for like in scene.random.sample(likes, len(likes)):
+            time_ms += 1
+            if round_ < ROUNDS - 1 or scene.random.random() < 0.5:  # half of them stand at last
+                lines.append(json.dumps({"type": kind, **like, "time": time_ms}).encode("utf-8"))
+    load.events_path.write_bytes(b"".join(line + b"\n" for line in lines))
+    load.know()
+
+
 def play(scene):
-    load = scene.load(events=30_000, users=400, seconds=20, plain=False)
+    load = scene.load(events=100, seconds=30, plain=False)  # the files; what is in them follows
+    write_events(scene, load)
     changelog = f"{load.prefix}{load.group}-inbox-changelog"
     scene.kafka.create_topic(changelog, load.partitions, **CHANGELOG)
     herald = scene.herald(load)

@@ -10,7 +10,7 @@ PAUSE_S_MAX = 3.0
 
 
 def play(scene):
-    load = scene.load(events=40_000, seconds=STEPS * 6.0)
+    load = scene.load(events=40_000, seconds=STEPS * 15.0)
     heralds = [scene.herald(load, name) for name in ("a", "b", "c")]
     for herald in heralds:
         herald.launch()

@@ -10,7 +10,7 @@ BURST_S = 10.0
 
 
 def play(scene):
-    load = scene.load(events=16_000, seconds=25)
+    load = scene.load(events=16_000, seconds=60)
     herald = scene.herald(load)
     herald.start()
     scene.watch(load, herald)

@@ -11,7 +11,7 @@ MOMENT_S_MAX = 0.6
 
 
 def play(scene):
-    load = scene.load(events=30_000, seconds=16.0 * ROUNDS)
+    load = scene.load(events=30_000, seconds=40.0 * ROUNDS)
     stays, joins = scene.herald(load, "one"), scene.herald(load, "two")
     both = (stays, joins)
     stays.start()

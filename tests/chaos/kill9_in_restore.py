@@ -19,7 +19,7 @@ def log_time(log, word, last=False):
 
 
 def play(scene):
-    load = scene.load(events=40_000, seconds=40)
+    load = scene.load(events=40_000, seconds=100)
     herald = scene.herald(load)
     herald.start()
     scene.watch(load, herald)

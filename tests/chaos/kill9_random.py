@@ -14,7 +14,7 @@ def extend(parser):
 
 
 def play(scene):
-    load = scene.load(events=24_000, seconds=4.0 * scene.args.kills)
+    load = scene.load(events=24_000, seconds=10.0 * scene.args.kills)
     herald = scene.herald(load)
     herald.start()
     scene.watch(load, herald)

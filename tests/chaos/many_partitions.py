@@ -12,7 +12,7 @@ REVOKE_S_MAX = 10.0  # that a partition may go without an answer when all are al
 
 
 def play(scene):
-    load = scene.load(events=20_000, users=800, seconds=40.0 * ROUNDS, partitions=PARTITIONS)
+    load = scene.load(events=20_000, users=800, seconds=120.0 * ROUNDS, partitions=PARTITIONS)
     stays, comes = scene.herald(load, "stays"), scene.herald(load, "comes")
     began = time.monotonic()
     stays.start()

@@ -133,7 +133,7 @@ def come_back(scene, load, herald, case):
 
 def play(scene):
     names = [name for name in CASES if not scene.args.case or scene.args.case in name]
-    load = scene.load(events=1_500 * len(names) + 3_000, users=800, seconds=7.0 * len(names) + 10)
+    load = scene.load(events=1_500 * len(names) + 3_000, users=800, seconds=25.0 * len(names) + 10)
     herald = scene.herald(load)
     herald.start()
     scene.watch(load, herald)

@@ -142,7 +142,7 @@ def extend(parser):
 
 def play(scene):
     rounds = scene.args.rounds
-    load = scene.load(events=8_000 * rounds, seconds=40.0 * rounds + 15)
+    load = scene.load(events=8_000 * rounds, seconds=90.0 * rounds + 30)
     limit = ("--max-poll-interval-ms", MAX_POLL_INTERVAL_MS)
     heralds = [scene.herald(load, name, *limit) for name in ("one", "two")]
     for herald in heralds:
