@@ -48,7 +48,7 @@ class Clock:
 def refuses_clearly(scene, herald, hours):
     """It ends by itself, with 1, and its log names the clock or the timestamps that were refused."""
     code = herald.wait(ENDS_WITHIN_S)
-    log = herald.log()
+    log = herald.log().replace(scene.name, "")  # which is in the names of the topics
     last = log.splitlines()[-1]
     scene.expect(code == 1, f"clock at {hours:+} h: exit code {code}: {last}")
     scene.expect(
