@@ -199,6 +199,17 @@ def wait_total(herald, user, total, timeout_s=FLOWS_WITHIN_S):
         return wait_until(f"{total} rows of {user!r}", is_there, timeout_s)[1]
 
 
+def expect_silence(scene, load, herald):
+    """Past its session an instance that is cut off may not answer: others may have what it had."""
+    with contextlib.closing(InboxClient(herald.url)) as client:
+        for partition in range(load.partitions):
+            path = InboxClient.user_path(load.someone_in(partition), "inbox/counts")
+            status = client.request("GET", path)[0]
+            scene.expect(
+                status == 503, f"partition {partition}: {status} though the session is over"
+            )
+
+
 @contextlib.contextmanager
 def under_load(scene, load, *heralds):
     """Feeds the load patiently with watchers and a Progress, which it gives, until the block ends."""
@@ -220,15 +231,18 @@ def replicated(nodes):
     return ("--replication-factor", str(nodes))
 
 
-def kill_and_wait(scene, load, progress, *nodes, dead_s=DEAD_S):
+def kill_and_wait(scene, load, progress, *nodes, dead_s=DEAD_S, while_dead=None):
     """SIGKILL of these nodes, back after `dead_s`, until all replicas are in sync.
 
-    Notes how long nothing came through: from the kill, and from when the brokers were back.
+    while_dead() is called just before they come back. Notes how long nothing came through: from
+    the kill, and from when the brokers were back.
     """
     scene.say(f"SIGKILL of {nodes or 'all nodes'}, {load.fed:.0%} fed")
     killed = time.monotonic()
     scene.kafka.kill(*nodes)
     time.sleep(dead_s)
+    if while_dead:
+        while_dead()
     starting = time.monotonic()
     scene.kafka.start()
     back = time.monotonic()
