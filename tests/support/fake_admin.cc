@@ -54,6 +54,7 @@ class FakeAdmin : public pipeline::Admin {
                            return Status::Fatal(topic.name + ": no partitions");
                          broker_.CreateTopic(topic);
                        }
+                       RETURN_IF_ERROR(incarnation_->TakeLostAnswer("admin.create_topics"));
                        return true;
                      })
         .status();

@@ -96,6 +96,16 @@ std::map<std::string, std::vector<base::TopicPartition>> FakeGroup::Shares() con
   return shares;
 }
 
+std::map<std::string, std::vector<base::TopicPartition>> FakeGroup::Held() const {
+  std::map<std::string, std::vector<base::TopicPartition>> held;
+  for (const Member& member : members_) {
+    auto& partitions = held[member.instance_id];
+    const bool given_up = preparing_ && member.joined;
+    if (!given_up && member.seen_generation == generation_) partitions = member.share;
+  }
+  return held;
+}
+
 void FakeGroup::CompleteIfAllJoined(const PartitionCounts& counts) {
   const bool all = std::all_of(members_.begin(), members_.end(),
                                [](const Member& member) { return member.joined; });

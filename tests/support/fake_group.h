@@ -54,6 +54,8 @@ class FakeGroup {
   int64_t generation() const { return generation_; }
   bool SubscribedTo(const std::string& topic) const;
   std::map<std::string, std::vector<base::TopicPartition>> Shares() const;
+  /// By instance id: what each member has taken and was not told to give up since it joined last.
+  std::map<std::string, std::vector<base::TopicPartition>> Held() const;
 
   base::Positions committed;
   /// Offsets inside transactions whose end has not reached the group's partition yet.

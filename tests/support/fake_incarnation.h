@@ -63,6 +63,15 @@ struct Incarnation {
     return status;
   }
 
+  base::Status TakeLostAnswer(const std::string& name) {
+    const std::lock_guard lock(mutex);
+    const auto waiting = lost_answers.find(name);
+    if (waiting == lost_answers.end()) return base::Status::Ok();
+    base::Status status = std::move(waiting->second);
+    lost_answers.erase(waiting);
+    return status;
+  }
+
   std::optional<LostCommit> TakeLostCommit() {
     const std::lock_guard lock(mutex);
     return std::exchange(lost_commit, std::nullopt);
@@ -83,6 +92,7 @@ struct Incarnation {
   std::mutex mutex;  ///< For the rest.
   FakeClients::StepHook hook;
   std::map<std::string, std::deque<base::Status>> failures;
+  std::map<std::string, base::Status> lost_answers;
   std::optional<LostCommit> lost_commit;
   std::map<std::string, std::string> refusals;
 };

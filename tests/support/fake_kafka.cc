@@ -150,6 +150,14 @@ std::map<std::string, std::vector<TopicPartition>> FakeCluster::Shares(
   return found->second.Shares();
 }
 
+std::map<std::string, std::vector<TopicPartition>> FakeCluster::Held(
+    const std::string& group) const {
+  const std::lock_guard lock(broker_->mutex);
+  const auto found = broker_->groups.find(group);
+  if (found == broker_->groups.end()) return {};
+  return found->second.Held();
+}
+
 void FakeCluster::SetMarkerDelay(uint64_t calls_max) {
   const std::lock_guard lock(broker_->mutex);
   broker_->marker_delay_max = calls_max;
@@ -235,6 +243,11 @@ void FakeClients::FailNext(const std::string& call, const base::Status& status, 
 void FakeClients::LoseNextCommit(LostCommit how) {
   const std::lock_guard lock(incarnation_->mutex);
   incarnation_->lost_commit = how;
+}
+
+void FakeClients::LoseNextAnswer(const std::string& call, const base::Status& status) {
+  const std::lock_guard lock(incarnation_->mutex);
+  incarnation_->lost_answers.insert_or_assign(call, status);
 }
 
 void FakeClients::RefuseNext(const std::string& topic, const std::string& reason) {

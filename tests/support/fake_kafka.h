@@ -78,6 +78,8 @@ class FakeCluster {
   int64_t Generation(const std::string& group) const;
   /// By group.instance.id (else member id): what the last assignment gave to each member.
   std::map<std::string, std::vector<base::TopicPartition>> Shares(const std::string& group) const;
+  /// By group.instance.id: what each member may work on now. A member that expired is not there.
+  std::map<std::string, std::vector<base::TopicPartition>> Held(const std::string& group) const;
 
   // --- trouble
   /// Each marker of a transaction reaches its partition (and the group's offsets) after a random
@@ -140,7 +142,8 @@ class FakeClients : public pipeline::KafkaClients {
 
   /// Sees every call as "<call>.before" and "<call>.after", and the middle of two:
   /// "producer.commit.flushed" (all is delivered, the end is not asked for) and
-  /// "producer.flush.partial". May call the cluster. When it throws, this incarnation is dead: what
+  /// "producer.flush.partial"; and what the group tells the listener as "consumer.on_assigned",
+  /// "consumer.on_revoked" and "consumer.on_lost". May call the cluster. When it throws, this incarnation is dead: what
   /// its clients are asked from then on, destructors included, does nothing and returns Lost.
   using StepHook = std::function<void(std::string_view step)>;
   void SetStepHook(StepHook hook);
@@ -154,6 +157,11 @@ class FakeClients : public pipeline::KafkaClients {
   /// transaction abortable, Lost finishes it; an abort or flush that fails so has still sent some.
   void FailNext(const std::string& call, const base::Status& status, int count = 1);
   void LoseNextCommit(LostCommit how);
+  /// The next call of this name does what it should, and then answers `status`: it took longer than
+  /// its time-out. For "producer.init", "producer.send_positions" and "producer.flush" with
+  /// Unavailable, "producer.abort" with Lost, "consumer.commit_positions" and "admin.create_topics"
+  /// with Unavailable.
+  void LoseNextAnswer(const std::string& call, const base::Status& status);
   /// The broker refuses the next record that reaches it on this topic, for good.
   void RefuseNext(const std::string& topic, const std::string& reason);
 

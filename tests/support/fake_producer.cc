@@ -47,6 +47,7 @@ class FakeProducer : public pipeline::Producer {
       auto epoch = broker_.InitProducer(id_);
       if (!epoch.ok()) return epoch.status();
       epoch_ = *epoch;
+      RETURN_IF_ERROR(Answer("producer.init"));
       state_ = State::kReady;
       return Status::Ok();
     });
@@ -110,7 +111,7 @@ class FakeProducer : public pipeline::Producer {
           !added.ok()) {
         return Failed(added);
       }
-      return Status::Ok();
+      return Answer("producer.send_positions");
     });
   }
 
@@ -157,6 +158,7 @@ class FakeProducer : public pipeline::Producer {
       if (Status ended = broker_.EndTransaction(id_, epoch_, false); !ended.ok()) {
         return Failed(ended);
       }
+      RETURN_IF_ERROR(Answer("producer.abort"));
       state_ = State::kReady;
       return Status::Ok();
     });
@@ -176,6 +178,7 @@ class FakeProducer : public pipeline::Producer {
       const std::lock_guard lock(broker_.mutex);
       RETURN_IF_ERROR(SendAll());
       flushed_ = id_.empty();
+      RETURN_IF_ERROR(Answer("producer.flush"));
       return std::exchange(first_failure_, Status::Ok());
     });
   }
@@ -221,6 +224,9 @@ class FakeProducer : public pipeline::Producer {
     }
     return status;
   }
+
+  /// Of a call that did what it should.
+  Status Answer(const std::string& call) { return Failed(incarnation_->TakeLostAnswer(call)); }
 
   TopicPartition AnyPartition() {
     auto at = queue_.begin();
