@@ -23,8 +23,8 @@ std::vector<std::string> SetUpSteps() {
 
 /// After these the topics have what the rows do not have yet.
 std::vector<std::string> ApartSteps(bool exactly_once) {
-  if (exactly_once) return {"producer.commit.after"};
-  return {"producer.flush.after", "consumer.commit_positions.after"};
+  if (exactly_once) return {"producer.commit.after", "state.commit.before"};
+  return {"producer.flush.after", "consumer.commit_positions.after", "state.commit.before"};
 }
 
 }  // namespace
@@ -32,6 +32,7 @@ std::vector<std::string> ApartSteps(bool exactly_once) {
 std::vector<std::string> CommitSteps(bool exactly_once) {
   std::vector<std::string> steps;
   AddCall(steps, "producer.produce");
+  AddCall(steps, "state.commit");
   if (exactly_once) {
     AddCall(steps, "producer.begin");
     AddCall(steps, "producer.send_positions");
@@ -48,9 +49,11 @@ std::vector<std::string> CommitSteps(bool exactly_once) {
 std::vector<std::string> AllSteps(bool exactly_once) {
   std::vector<std::string> steps = CommitSteps(exactly_once);
   for (const std::string& step : SetUpSteps()) steps.push_back(step);
-  for (const char* call : {"consumer.subscribe", "consumer.assign", "consumer.poll",
-                           "consumer.seek", "consumer.committed", "consumer.leave", "reader.assign",
-                           "reader.poll", "admin.list_offsets"}) {
+  for (const char* call :
+       {"consumer.subscribe", "consumer.assign", "consumer.poll", "consumer.seek",
+        "consumer.committed", "consumer.leave", "reader.assign", "reader.poll",
+        "admin.list_offsets", "consumer.on_assigned", "consumer.on_revoked", "consumer.on_lost",
+        "state.open", "state.restore", "state.note", "state.destroy"}) {
     AddCall(steps, call);
   }
   if (exactly_once) {

@@ -29,6 +29,8 @@ struct Plan {
   std::chrono::milliseconds commit_interval{100};
   size_t transaction_bytes_max = 0;
   size_t restore_records_max = 0;
+  /// Rows are in RocksDB, not in the stand-in.
+  bool rocksdb = false;
 
   bool exactly_once() const { return guarantee == pipeline::Guarantee::kExactlyOnce; }
 

@@ -38,12 +38,13 @@ void CreateTopics(const Plan& plan, support::FakeCluster& cluster) {
 }
 
 Process::Process(const Plan& plan, const std::string& instance,
-                 const std::filesystem::path& directory, support::FakeCluster& cluster,
-                 const base::Clock& clock)
+                 const std::filesystem::path& directory, state::TaskStates& states,
+                 support::FakeCluster& cluster, const base::Clock& clock)
     : topology_(stages::BuildNotificationTopology(stages::Topics(), {})),
       clients_(cluster),
+      states_(states, [this](std::string_view step) { OnStep(step); }),
       engine_(topology_, plan.Config(instance, directory), Specs(), plan.inbox_partitions, clients_,
-              clock) {
+              clock, states_) {
   clients_.SetStepHook([this](std::string_view step) { OnStep(step); });
 }
 
@@ -52,11 +53,18 @@ void Process::CrashAt(const CrashPoint& point) {
   armed_ = true;
 }
 
+void Process::LingerAt(const std::string& step, std::function<void()> meanwhile) {
+  linger_at_ = step;
+  meanwhile_ = std::move(meanwhile);
+}
+
 void Process::OnStep(std::string_view step) {
+  if (meanwhile_ && step == linger_at_) std::exchange(meanwhile_, nullptr)();
   if (!armed_) return;
   const bool here = step == crash_point_.step && --crash_point_.occurrence <= 0;
   if (!here && --crash_point_.steps_max > 0) return;
   armed_ = false;
+  clients_.Kill();
   throw SimulatedCrash{std::string(step)};
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -13,6 +14,7 @@
 #include "pipeline/stream_thread.h"
 #include "pipeline/topology.h"
 #include "tests/simulation/plan.h"
+#include "tests/simulation/watched_states.h"
 #include "tests/support/fake_kafka.h"
 #include "tests/support/stepped_engine.h"
 
@@ -34,11 +36,15 @@ struct CrashPoint {
 /// One incarnation of Herald, stepped by hand. Everything that it holds in memory dies with it.
 class Process {
  public:
+  /// All references outlive it.
   Process(const Plan& plan, const std::string& instance, const std::filesystem::path& directory,
-          support::FakeCluster& cluster, const base::Clock& clock);
+          state::TaskStates& states, support::FakeCluster& cluster, const base::Clock& clock);
 
   /// Throws SimulatedCrash there, out of Start(), RunOnce() or Stop().
   void CrashAt(const CrashPoint& point);
+
+  /// The next time that it comes to this step, `meanwhile` happens: the call takes its time.
+  void LingerAt(const std::string& step, std::function<void()> meanwhile);
 
   /// Reaches the cluster first, if it was not reached yet.
   base::Result<pipeline::Turn> RunOnce();
@@ -46,6 +52,7 @@ class Process {
 
   bool Ready() const { return started_ && engine_.Ready(); }
   support::FakeClients& clients() { return clients_; }
+  WatchedStates& states() { return states_; }
   support::SteppedEngine& engine() { return engine_; }
 
  private:
@@ -53,8 +60,11 @@ class Process {
 
   const pipeline::Topology topology_;
   support::FakeClients clients_;
+  WatchedStates states_;
   support::SteppedEngine engine_;
   bool started_ = false;
+  std::string linger_at_;
+  std::function<void()> meanwhile_;
   CrashPoint crash_point_;
   bool armed_ = false;
 };

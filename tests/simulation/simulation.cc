@@ -4,10 +4,13 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include "base/clock.h"
 #include "pipeline/partitioner.h"
+#include "pipeline/store_registry.h"
+#include "stages/inbox_rows.h"
 #include "tests/simulation/changelog_tails.h"
 #include "tests/simulation/checks.h"
 #include "tests/simulation/crash_points.h"
@@ -32,16 +35,20 @@ constexpr std::chrono::milliseconds kTransactionTimeout{60000};
 constexpr int kTurnsMax = 20000;
 /// After this many turns no more trouble comes.
 constexpr int kTroubledTurnsMax = 1500;
+/// Part of what an ordered failure says.
+constexpr std::string_view kOrderedToFail = "was ordered to fail";
 const char* const kChangelog = "simulation-inbox-changelog";
 
 /// One instance with its directory; now and then it has a process.
 struct Instance {
-  Instance(std::string name, const std::filesystem::path& scratch)
-      : id(std::move(name)), directory(scratch / id), state(directory, scratch / (id + "-copy")) {}
+  Instance(std::string name, const std::filesystem::path& scratch, bool rocksdb)
+      : id(std::move(name)),
+        directory(scratch / id),
+        state(rocksdb ? TroubleOnDisk(directory, scratch / (id + "-copy")) : TroubleInMemory()) {}
 
   const std::string id;
   const std::filesystem::path directory;
-  StateTrouble state;
+  const std::unique_ptr<StateTrouble> state;
   std::unique_ptr<Process> process;
   bool remembered = false;
   int stop_at_turn = 0;
@@ -67,7 +74,7 @@ class Simulation {
         cluster_({.seed = random_(), .clock = &clock_, .poll_clock = &clock_}),
         story_(random_, kBeginMs),
         reader_story_(random_, model_),
-        trouble_(random_, cluster_),
+        trouble_(random_, cluster_, clock_),
         tails_(cluster_, kChangelog) {}
 
   Outcome Run() {
@@ -98,8 +105,8 @@ class Simulation {
       cluster_.Append("users", base::Partition{static_cast<int32_t>(id[0] % 2)}, id, json);
     }
     for (int i = 0; i < plan_.instances; ++i) {
-      instances_.emplace_back(
-          std::make_unique<Instance>(std::string(1, static_cast<char>('a' + i)), scratch_.path()));
+      instances_.emplace_back(std::make_unique<Instance>(std::string(1, static_cast<char>('a' + i)),
+                                                         scratch_.path(), plan_.rocksdb));
     }
     crashes_left_ = plan_.crashes;
   }
@@ -116,6 +123,9 @@ class Simulation {
     if (acting_ && actions_told_ < plan_.actions && Draw(3) == 0) Act();
     if (!Troubled()) {
       cluster_.SetReachable(true);
+      for (const auto& instance : instances_) {
+        if (instance->process != nullptr) instance->process->states().FailNoMore();
+      }
       const bool all_told = events_told_ == plan_.events && actions_told_ == plan_.actions;
       if (all_told && Drained()) finished_ = true;
     }
@@ -130,7 +140,7 @@ class Simulation {
     }
     try {
       if (Troubled() && Draw(1000) < static_cast<uint64_t>(plan_.troubles_per_mille)) {
-        trouble_.Strike(instance.id, instance.process->clients(), tails_);
+        trouble_.Strike(instance.id, *instance.process, tails_);
         instance.changelog_read_at_start.reset();
       }
       if (Troubled() && outcome_.turns == instance.stop_at_turn) {
@@ -141,11 +151,17 @@ class Simulation {
       }
       const auto turn = instance.process->RunOnce();
       if (!turn.ok()) {
+        // A store that fails for good ends the process; whoever starts it again loses nothing.
+        if (turn.status().message().find(kOrderedToFail) != std::string::npos) {
+          EndProcess(instance, "ended by its store");
+          return;
+        }
         Problem("instance " + instance.id + " ended: " + turn.status().ToString());
         return;
       }
       if (*turn == pipeline::Turn::kRetry) clock_.Advance(kRetryWait);
       CheckReplayed(instance);
+      CheckServed(instance);
     } catch (const SimulatedCrash& crash) {
       ++outcome_.crashes[crash.step];
       if (acting_) ++outcome_.troubles["crashed while readers acted"];
@@ -157,13 +173,24 @@ class Simulation {
 
   void Tell() {
     const uint64_t count = 1 + Draw(8);
+    std::vector<StoryEvent> batch;
     for (uint64_t i = 0; i < count && events_told_ < plan_.events; ++i, ++events_told_) {
-      StoryEvent event = story_.Next();
-      event.partition = base::Partition{
-          static_cast<int32_t>(Draw(static_cast<uint64_t>(plan_.event_partitions)))};
-      event.offset = cluster_.Append("events", event.partition, std::nullopt, event.value);
-      model_.Add(event);
+      batch.push_back(story_.Next());
+      Deliver(batch.back());
     }
+    if (Draw(20) != 0) return;
+    // The client did not hear of it, and sends what it has again, as it comes.
+    std::shuffle(batch.begin(), batch.end(), random_);
+    for (const StoryEvent& event : batch) Deliver(event);
+    ++outcome_.troubles["events came again, out of order"];
+  }
+
+  void Deliver(StoryEvent event) {
+    event.partition =
+        base::Partition{static_cast<int32_t>(Draw(static_cast<uint64_t>(plan_.event_partitions)))};
+    event.offset = cluster_.Append("events", event.partition, std::nullopt, event.value);
+    model_.Add(event);
+    ++outcome_.events;
   }
 
   /// All rows are there, so that what becomes of them depends on what the readers do alone.
@@ -186,6 +213,7 @@ class Simulation {
       cluster_.Append("inbox-actions", pipeline::PartitionForKey(recipient, plan_.inbox_partitions),
                       recipient, value);
       ++outcome_.troubles["reader acted"];
+      ++outcome_.events;
     }
   }
 
@@ -196,8 +224,8 @@ class Simulation {
   }
 
   void StartProcess(Instance& instance) {
-    instance.process =
-        std::make_unique<Process>(plan_, instance.id, instance.directory, cluster_, clock_);
+    instance.process = std::make_unique<Process>(plan_, instance.id, instance.directory,
+                                                 instance.state->states(), cluster_, clock_);
     // With another instance to take over, more often: what is handed over must be complete.
     const bool stops = Draw(plan_.instances > 1 ? 2 : 3) == 0;
     instance.stop_at_turn = stops ? outcome_.turns + static_cast<int>(Draw(80)) : 0;
@@ -224,6 +252,11 @@ class Simulation {
 
   void EndProcess(Instance& instance, const std::string& how) {
     ++outcome_.troubles[how];
+    for (const auto& [failure, times] : instance.process->states().failed()) {
+      outcome_.troubles[failure] += times;
+      // Its rows may have been wiped.
+      instance.rows_recent = false;
+    }
     instance.process.reset();
     instance.all_committed = false;
     instance.down_since_ms = clock_.NowMs();
@@ -236,22 +269,25 @@ class Simulation {
     const uint64_t fate = Draw(14);
     bool touched = false;
     if (fate == 0 || !instance.remembered) {
-      instance.state.Remember();
+      instance.state->Remember();
       instance.remembered = true;
     } else if (fate == 1) {
-      touched = instance.state.FallBack();
+      touched = instance.state->FallBack();
       if (touched) ++outcome_.troubles["fell back"];
     } else if (fate == 2) {
-      touched = instance.state.FallBackOne(random_);
+      touched = instance.state->FallBackOne(random_);
       if (touched) ++outcome_.troubles["one database fell back"];
     } else if (fate == 3) {
-      instance.state.LoseLogTails(random_);
+      instance.state->LoseLogTails(random_);
       touched = true;
       ++outcome_.troubles["log tails lost"];
     } else if (fate == 4) {
-      instance.state.Lose();
+      instance.state->Lose();
       touched = true;
       ++outcome_.troubles["state lost"];
+    } else if (fate == 5) {
+      touched = instance.state->Spoil(random_);
+      if (touched) ++outcome_.troubles["a database spoiled"];
     }
     if (touched) instance.rows_recent = false;
     if (Draw(3) == 0) {
@@ -273,6 +309,29 @@ class Simulation {
       ++outcome_.troubles["member expired"];
     }
     cluster_.ExpireTransactions(kTransactionTimeout);
+  }
+
+  /// Nobody answers for an inbox that it was told to give up, however long that took. (A member
+  /// that expired does not know yet.)
+  void CheckServed(Instance& instance) {
+    const auto held = cluster_.Held("simulation");
+    std::set<base::Partition> owned;
+    for (int slot = 0; slot < plan_.threads; ++slot) {
+      const auto member = held.find(instance.id + "-" + std::to_string(slot));
+      if (member == held.end()) return;
+      for (const base::TopicPartition& tp : member->second) {
+        if (tp.topic == "notifications") owned.insert(tp.partition);
+      }
+    }
+    for (int32_t i = 0; i < plan_.inbox_partitions; ++i) {
+      const base::Partition partition{i};
+      const auto found = instance.process->engine().stores().Find(stages::kInboxStore, partition);
+      if (found.where != pipeline::StoreLookup::Where::kHere) continue;
+      if (!owned.contains(partition)) {
+        Problem("instance " + instance.id + " serves inboxes of partition " + std::to_string(i) +
+                ", which it does not have");
+      }
+    }
   }
 
   /// Design: a crash costs the replay of at most one transaction's tail.
@@ -328,7 +387,7 @@ class Simulation {
     const bool come_back_late = Draw(2) == 0;
     for (const auto& instance : instances_) {
       instance->process.reset();
-      if (!come_back_late || !instance->state.FallBack()) instance->state.Lose();
+      if (!come_back_late || !instance->state->FallBack()) instance->state->Lose();
       instance->rows_recent = false;
     }
     if (come_back_late) {

@@ -16,6 +16,8 @@ struct Outcome {
   /// Troubles of other kinds by name, to see that they happen at all.
   std::map<std::string, int> troubles;
   int turns = 0;
+  /// Records put on `events` and `inbox-actions`.
+  int events = 0;
 };
 
 /// Runs the real topology with real databases on the twin under everything that the seed has in

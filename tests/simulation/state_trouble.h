@@ -1,37 +1,45 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
+#include <memory>
 #include <random>
-#include <string>
+
+#include "state/task_state.h"
 
 namespace simulation {
 
-/// What happens to a process's state directory between two lives. Databases fall back as a whole:
-/// rows and the positions beside them are one batch.
+/// The disk of one instance, and what happens to it between two lives of the process. Databases
+/// fall back as a whole: rows and the positions beside them are one batch.
 class StateTrouble {
  public:
-  StateTrouble(std::filesystem::path directory, std::filesystem::path copy)
-      : directory_(std::move(directory)), copy_(std::move(copy)) {}
+  virtual ~StateTrouble() = default;
+
+  /// What processes keep their rows in.
+  virtual state::TaskStates& states() = 0;
 
   /// Keeps a copy of everything, for FallBack().
-  void Remember();
+  virtual void Remember() = 0;
 
   /// Puts back what was remembered: everything, or one database of it.
   /// False when nothing is remembered.
-  bool FallBack();
-  bool FallBackOne(std::mt19937_64& random);
+  virtual bool FallBack() = 0;
+  virtual bool FallBackOne(std::mt19937_64& random) = 0;
 
-  /// Cuts a random piece off the end of each database's write-ahead log, as a machine does that
+  /// Cuts a random piece off the end of what each database logged last, as a machine does that
   /// loses power.
-  void LoseLogTails(std::mt19937_64& random);
+  virtual void LoseLogTails(std::mt19937_64& random) = 0;
+
+  /// One database cannot be opened any more. False when there is none.
+  virtual bool Spoil(std::mt19937_64& random) = 0;
 
   /// Deletes everything: another machine.
-  void Lose();
-
- private:
-  const std::filesystem::path directory_;
-  const std::filesystem::path copy_;
+  virtual void Lose() = 0;
 };
+
+/// RocksDB's databases in `directory`; `copy` is for what is remembered.
+std::unique_ptr<StateTrouble> TroubleOnDisk(std::filesystem::path directory,
+                                            std::filesystem::path copy);
+/// The stand-in's; processes have only their lock file in the directory.
+std::unique_ptr<StateTrouble> TroubleInMemory();
 
 }  // namespace simulation
