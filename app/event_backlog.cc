@@ -17,14 +17,14 @@ void EventBacklog::Produce(std::string_view topic, base::Partition partition,
   const size_t bytes = key.value_or("").size() + value.value_or("").size();
   {
     // Counted from now on: many may be on their way at once.
-    const std::lock_guard lock(shared_->mutex);
+    const base::MutexLock lock(shared_->mutex);
     shared_->partitions[partition].bytes += bytes;
   }
   producer_->Produce(topic, partition, key, value,
                      [shared = shared_, partition, bytes,
                       delivered = std::move(delivered)](const base::Result<base::Offset>& outcome) {
                        {
-                         const std::lock_guard lock(shared->mutex);
+                         const base::MutexLock lock(shared->mutex);
                          Unread& unread = shared->partitions[partition];
                          if (outcome.ok()) {
                            unread.records[*outcome] = bytes;
@@ -38,7 +38,7 @@ void EventBacklog::Produce(std::string_view topic, base::Partition partition,
 
 bool EventBacklog::IsFull(base::Partition partition) {
   const std::optional<base::Offset> position = position_(partition);
-  const std::lock_guard lock(shared_->mutex);
+  const base::MutexLock lock(shared_->mutex);
   Unread& unread = shared_->partitions[partition];
   if (position.has_value()) {
     const auto end = unread.records.lower_bound(*position);

@@ -4,12 +4,12 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/ids.h"
+#include "base/mutex.h"
 #include "pipeline/kafka_client.h"
 
 namespace app {
@@ -47,8 +47,8 @@ class EventBacklog : public pipeline::AsyncProducer {
   };
   /// What the callbacks of records on their way need; they may outlive this.
   struct Shared {
-    std::mutex mutex;
-    std::map<base::Partition, Unread> partitions;
+    base::Mutex mutex;
+    std::map<base::Partition, Unread> partitions GUARDED_BY(mutex);
   };
 
   const std::string topic_;

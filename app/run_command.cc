@@ -4,11 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -22,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/mutex.h"
 #include "pipeline/embedded_broker.h"
 #include "pipeline/engine.h"
 #include "pipeline/librdkafka_client.h"
@@ -110,8 +109,8 @@ class StopWatchdog {
  public:
   explicit StopWatchdog(int exit_code)
       : thread_([this, exit_code](const std::stop_token& stop) {
-          std::unique_lock lock(mutex_);
-          condition_.wait_for(lock, stop, kStopTimeMax, [] { return false; });
+          const base::MutexLock lock(mutex_);
+          condition_.WaitFor(mutex_, stop, kStopTimeMax, [] { return false; });
           if (stop.stop_requested()) return;
           base::LogWarn("stopping took too long, leaving now; the rest is replayed at the next "
                         "start");
@@ -119,8 +118,8 @@ class StopWatchdog {
         }) {}
 
  private:
-  std::mutex mutex_;
-  std::condition_variable_any condition_;
+  base::Mutex mutex_;
+  base::ConditionVariable condition_;
   std::jthread thread_;
 };
 
@@ -158,9 +157,8 @@ class Run {
 
   /// Threads: the signal thread.
   void OnSignal() {
-    const std::lock_guard lock(mutex_);
-    signalled_ = true;
-    if (engine_ != nullptr) engine_->Wake();
+    const base::MutexLock lock(mutex_);
+    if (to_wake_ != nullptr) to_wake_->Wake();
   }
 
  private:
@@ -184,9 +182,10 @@ class Run {
   std::unique_ptr<pipeline::AsyncProducer> producer_;
   /// The producer, when it counts what is unread (embedded broker).
   EventBacklog* backlog_ = nullptr;
-  std::mutex mutex_;
-  bool signalled_ = false;
   std::unique_ptr<pipeline::Engine> engine_;
+  base::Mutex mutex_;
+  /// The engine, for the signal thread, while there is one.
+  pipeline::Engine* to_wake_ GUARDED_BY(mutex_) = nullptr;
   /// Where the users table stands once it holds the users file.
   std::map<base::Partition, base::Offset> users_loaded_at_;
   std::unique_ptr<serving::HttpForwarder> forwarder_;
@@ -229,11 +228,12 @@ base::Status Run::StartEngine(const std::atomic<bool>& stopping) {
       topics_, limits,
       metrics_.AddCounter("herald_unknown_actors_total",
                           "Events whose actor is not among the users.")));
+  engine_ = std::make_unique<pipeline::Engine>(
+      *topology_, MakeEngineConfig(options_, topics_), ProductTopics(topics_), options_.partitions,
+      *clients_, base::SystemClock::Instance(), metrics_);
   {
-    const std::lock_guard lock(mutex_);
-    engine_ = std::make_unique<pipeline::Engine>(
-        *topology_, MakeEngineConfig(options_, topics_), ProductTopics(topics_),
-        options_.partitions, *clients_, base::SystemClock::Instance(), metrics_);
+    const base::MutexLock lock(mutex_);
+    to_wake_ = engine_.get();
   }
   RETURN_IF_ERROR(engine_->Start(stopping));
   auto producer = clients_->NewAsyncProducer();
@@ -385,9 +385,10 @@ void Run::Stop(int exit_code) {
   if (http_ != nullptr) http_->Stop(kHttpStopTime);
   if (engine_ != nullptr) engine_->Stop();
   {
-    const std::lock_guard lock(mutex_);
-    engine_.reset();
+    const base::MutexLock lock(mutex_);
+    to_wake_ = nullptr;
   }
+  engine_.reset();
   // What still waits is answered as these go, through the routes; so the service is the last.
   forwarder_.reset();
   producer_.reset();
@@ -401,9 +402,9 @@ void Run::Stop(int exit_code) {
 int RunHerald(RunOptions options) {
   base::SetLogLevel(options.parsed_log_level);
   Run* running = nullptr;
-  std::mutex mutex;
+  base::Mutex mutex;
   Signals signals([&] {
-    const std::lock_guard lock(mutex);
+    const base::MutexLock lock(mutex);
     base::LogInfo("stopping");
     if (running != nullptr) running->OnSignal();
   });
@@ -414,14 +415,14 @@ int RunHerald(RunOptions options) {
                                    : "at_least_once"}});
   Run run(std::move(options));
   {
-    const std::lock_guard lock(mutex);
+    const base::MutexLock lock(mutex);
     running = &run;
   }
   base::Status status = run.Start(signals.stopping());
   if (status.ok()) status = run.Serve(signals.stopping());
   run.Stop(signals.stopping() ? 0 : kExitFailure);
   {
-    const std::lock_guard lock(mutex);
+    const base::MutexLock lock(mutex);
     running = nullptr;
   }
   if (signals.stopping()) {

@@ -1,14 +1,13 @@
 #include "app/users_file.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <fstream>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <utility>
 
 #include "base/log.h"
+#include "base/mutex.h"
 #include "pipeline/partitioner.h"
 #include "stages/user.h"
 
@@ -43,12 +42,12 @@ class Deliveries {
  public:
   void Started() {
     constexpr size_t kInFlightMax = 10'000;
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return in_flight_ < kInFlightMax; });
+    const base::MutexLock lock(mutex_);
+    changed_.Wait(mutex_, [this]() REQUIRES(mutex_) { return in_flight_ < kInFlightMax; });
     ++in_flight_;
   }
   void Ended(base::Partition partition, const base::Result<base::Offset>& delivered) {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     --in_flight_;
     if (delivered.ok()) {
       base::Offset& position = positions_[partition];
@@ -56,25 +55,25 @@ class Deliveries {
     } else if (failure_.ok()) {
       failure_ = delivered.status();
     }
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
   base::Result<std::map<base::Partition, base::Offset>> Wait() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return in_flight_ == 0; });
+    const base::MutexLock lock(mutex_);
+    changed_.Wait(mutex_, [this]() REQUIRES(mutex_) { return in_flight_ == 0; });
     if (!failure_.ok()) return failure_;
     return positions_;
   }
   bool failed() {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     return !failure_.ok();
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  size_t in_flight_ = 0;
-  std::map<base::Partition, base::Offset> positions_;
-  base::Status failure_;
+  base::Mutex mutex_;
+  base::ConditionVariable changed_;
+  size_t in_flight_ GUARDED_BY(mutex_) = 0;
+  std::map<base::Partition, base::Offset> positions_ GUARDED_BY(mutex_);
+  base::Status failure_ GUARDED_BY(mutex_);
 };
 
 }  // namespace

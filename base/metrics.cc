@@ -7,9 +7,9 @@
 #include <prometheus/text_serializer.h>
 
 #include <map>
-#include <mutex>
 
 #include "base/check.h"
+#include "base/mutex.h"
 
 namespace base {
 namespace {
@@ -35,9 +35,10 @@ void Histogram::Observe(double value) const {
 
 struct Metrics::Impl {
   prometheus::Registry registry{prometheus::Registry::InsertBehavior::Merge};
-  std::mutex mutex;
+  Mutex mutex;
   // Removing needs the family and the series; both live as long as the registry.
-  std::map<std::pair<std::string, std::map<std::string, std::string>>, prometheus::Gauge*> gauges;
+  std::map<std::pair<std::string, std::map<std::string, std::string>>, prometheus::Gauge*> gauges
+      GUARDED_BY(mutex);
 };
 
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
@@ -52,7 +53,7 @@ Counter Metrics::AddCounter(const std::string& name, const std::string& help,
 Gauge Metrics::AddGauge(const std::string& name, const std::string& help, const Labels& labels) {
   const auto map = ToMap(labels);
   auto& family = prometheus::BuildGauge().Name(name).Help(help).Register(impl_->registry);
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   prometheus::Gauge* gauge = &family.Add(map);
   impl_->gauges[{name, map}] = gauge;
   return Gauge(gauge);
@@ -66,7 +67,7 @@ Histogram Metrics::AddHistogram(const std::string& name, const std::string& help
 }
 
 void Metrics::RemoveGauge(const std::string& name, const Labels& labels) {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   const auto it = impl_->gauges.find({name, ToMap(labels)});
   if (it == impl_->gauges.end()) return;
   // With InsertBehavior::Merge this gives back the family registered before.

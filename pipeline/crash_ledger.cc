@@ -1,7 +1,6 @@
 #include "pipeline/crash_ledger.h"
 
 #include <chrono>
-#include <condition_variable>
 #include <utility>
 
 #include "pipeline/partitioner.h"
@@ -38,7 +37,7 @@ std::optional<CrashedRecord> CrashLedger::Newest(const base::TopicPartition& tp,
 
 std::optional<CrashLedger::Count> CrashLedger::Find(const base::TopicPartition& tp,
                                                     const std::string& topic_id) const {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   const std::optional<CrashedRecord> newest = Newest(tp, topic_id);
   if (!newest.has_value()) return std::nullopt;
   return Count{newest->offset, newest->times};
@@ -46,7 +45,7 @@ std::optional<CrashLedger::Count> CrashLedger::Find(const base::TopicPartition& 
 
 base::Result<int> CrashLedger::Crashed(const RecordPlace& place, const std::string& topic_id,
                                        uint64_t run, milliseconds timeout) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   CrashedRecord crashed;
   crashed.topic_id = topic_id;
   crashed.offset = place.offset;
@@ -80,20 +79,22 @@ base::Status CrashLedger::Write(const std::string& key, const std::string& value
     producer_ = std::move(*producer);
   }
   struct Outcome {
-    std::mutex mutex;
-    std::condition_variable told;
-    std::optional<base::Status> status;
+    base::Mutex mutex;
+    base::ConditionVariable told;
+    std::optional<base::Status> status GUARDED_BY(mutex);
   };
   // The callback may come after we have given up.
   const auto outcome = std::make_shared<Outcome>();
   producer_->Produce(table_->topic(), PartitionForKey(key, table_partitions_), key, value,
                      [outcome](const base::Result<base::Offset>& delivered) {
-                       const std::lock_guard lock(outcome->mutex);
+                       const base::MutexLock lock(outcome->mutex);
                        outcome->status = delivered.status();
-                       outcome->told.notify_all();
+                       outcome->told.NotifyAll();
                      });
-  std::unique_lock lock(outcome->mutex);
-  outcome->told.wait_for(lock, timeout, [&] { return outcome->status.has_value(); });
+  const base::MutexLock lock(outcome->mutex);
+  outcome->told.WaitFor(outcome->mutex, timeout, [&outcome]() REQUIRES(outcome->mutex) {
+    return outcome->status.has_value();
+  });
   if (!outcome->status.has_value()) {
     return base::Status::Unavailable("topic " + table_->topic() + " did not take a crash's count");
   }

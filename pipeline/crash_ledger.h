@@ -3,11 +3,11 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
 #include "base/ids.h"
+#include "base/mutex.h"
 #include "base/status.h"
 #include "pipeline/crash_mark.h"
 #include "pipeline/global_table.h"
@@ -46,17 +46,18 @@ class CrashLedger {
 
  private:
   std::optional<CrashedRecord> Newest(const base::TopicPartition& tp,
-                                      const std::string& topic_id) const;
-  base::Status Write(const std::string& key, const std::string& value, milliseconds timeout);
+                                      const std::string& topic_id) const REQUIRES(mutex_);
+  base::Status Write(const std::string& key, const std::string& value, milliseconds timeout)
+      REQUIRES(mutex_);
 
   KafkaClients& clients_;
   const GlobalTable<InstanceRecord>* const table_;
   const int32_t table_partitions_;
-  mutable std::mutex mutex_;
+  mutable base::Mutex mutex_;
   /// Made when there is something to write.
-  std::unique_ptr<AsyncProducer> producer_;
+  std::unique_ptr<AsyncProducer> producer_ GUARDED_BY(mutex_);
   /// What this process has counted; the table may not show it yet.
-  std::map<base::TopicPartition, CrashedRecord> counted_;
+  std::map<base::TopicPartition, CrashedRecord> counted_ GUARDED_BY(mutex_);
 };
 
 }  // namespace pipeline

@@ -75,14 +75,17 @@ base::Status Engine::Start(const std::atomic<bool>& interrupted) {
     departed_.emplace(clients_, config_, instance_id_);
     crashes_.emplace(clients_, &*addresses_, PartitionCount(addresses_->topic()));
   } else {
-    instances_read_ = true;
     crashes_.emplace(clients_, nullptr, 0);
   }
   shared_->crashes = &*crashes_;
   pulse_.emplace(clock_, config_.session_timeout);
   shared_->pulse = &*pulse_;
   stores_.Watch(*pulse_, clock_, config_.max_poll_interval);
-  threads_ready_.assign(static_cast<size_t>(config_.threads), false);
+  {
+    const base::MutexLock lock(mutex_);
+    instances_read_ = !config_.several_instances;
+    threads_ready_.assign(static_cast<size_t>(config_.threads), false);
+  }
   threads_.emplace_back([this](const std::stop_token& stop) { RunPulse(stop); });
   threads_.emplace_back([this](const std::stop_token& stop) { RunGlobalTables(stop); });
   threads_.emplace_back([this](const std::stop_token& stop) { RunMonitor(stop); });
@@ -116,8 +119,8 @@ base::Status Engine::ReachCluster(const std::atomic<bool>& interrupted) {
       base::LogWarn("no broker answers yet, trying on", {{"why", cluster.status().message()}});
     }
     last = cluster.status().message();
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::min(left, kRetryWait), [&] { return interrupted.load(); });
+    const base::MutexLock lock(mutex_);
+    changed_.WaitFor(mutex_, std::min(left, kRetryWait), [&] { return interrupted.load(); });
   }
   return base::Status::Fatal("interrupted");
 }
@@ -156,8 +159,8 @@ base::Status Engine::SetUpTopics(const std::atomic<bool>& interrupted) {
                                  described.status().message());
     }
     base::LogWarn("topics not set up yet, trying on", {{"why", described.status().message()}});
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, kRetryWait, [&] { return interrupted.load(); });
+    const base::MutexLock lock(mutex_);
+    changed_.WaitFor(mutex_, kRetryWait, [&] { return interrupted.load(); });
   }
 }
 
@@ -240,33 +243,33 @@ base::Status Engine::RetireUnusedSlots() {
 void Engine::Stop() {
   for (std::jthread& thread : threads_) thread.request_stop();
   {
-    const std::lock_guard lock(mutex_);
-    changed_.notify_all();
+    const base::MutexLock lock(mutex_);
+    changed_.NotifyAll();
   }
   threads_.clear();
 }
 
 base::Status Engine::WaitForFailure(std::chrono::milliseconds timeout) {
-  std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, timeout, [this] { return !failure_.ok() || woken_; });
+  const base::MutexLock lock(mutex_);
+  changed_.WaitFor(mutex_, timeout, [this]() REQUIRES(mutex_) { return !failure_.ok() || woken_; });
   return failure_;
 }
 
 void Engine::Wake() {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   woken_ = true;
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 void Engine::Fail(const base::Status& why) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   if (failure_.ok()) failure_ = why;
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 bool Engine::Pause(const std::stop_token& stop, std::chrono::milliseconds time) {
-  std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, stop, time, [] { return false; });
+  const base::MutexLock lock(mutex_);
+  changed_.WaitFor(mutex_, stop, time, [] { return false; });
   return !stop.stop_requested();
 }
 
@@ -276,7 +279,7 @@ EngineStatus Engine::Status() const {
   status.cluster_id = cluster_id_;
   status.tasks = tasks_.Reports();
   if (instances_.has_value()) status.instances = instances_->Shares();
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   status.lag = lag_;
   if (!failure_.ok()) {
     status.waiting_for = failure_.message();
@@ -340,9 +343,9 @@ void Engine::RunGlobalTables(const std::stop_token& stop) {
     if (caught_up && !announced) {
       announced = true;
       base::LogInfo("global tables read");
-      const std::lock_guard lock(mutex_);
+      const base::MutexLock lock(mutex_);
       global_tables_ready_ = true;
-      changed_.notify_all();
+      changed_.NotifyAll();
     }
     if (loaders.empty()) Pause(stop, kRetryWait);
   }
@@ -364,7 +367,7 @@ void Engine::RunPulse(const std::stop_token& stop) {
 }
 
 void Engine::SetThreadReady(int slot, bool ready) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   threads_ready_[static_cast<size_t>(slot)] = ready;
 }
 
@@ -398,8 +401,10 @@ base::Status Engine::RunUntilFailure(const std::stop_token& stop, int slot) {
 void Engine::RunStreamThread(const std::stop_token& stop, int slot) {
   {
     // No event is processed before the tables are there to look things up in.
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, stop, [this] { return global_tables_ready_ && instances_read_; });
+    const base::MutexLock lock(mutex_);
+    changed_.Wait(mutex_, stop, [this]() REQUIRES(mutex_) {
+      return global_tables_ready_ && instances_read_;
+    });
   }
   base::Counter replaced =
       metrics_.AddCounter("herald_thread_replacements_total",

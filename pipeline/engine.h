@@ -1,11 +1,9 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -13,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "base/mutex.h"
 #include "base/status.h"
 #include "pipeline/crash_ledger.h"
 #include "pipeline/departed_members.h"
@@ -143,18 +142,18 @@ class Engine {
   const base::Clock& clock_;
   base::Metrics& metrics_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable_any changed_;
-  base::Status failure_;
-  bool woken_ = false;
-  bool global_tables_ready_ = false;
+  mutable base::Mutex mutex_;
+  base::ConditionVariable changed_;
+  base::Status failure_ GUARDED_BY(mutex_);
+  bool woken_ GUARDED_BY(mutex_) = false;
+  bool global_tables_ready_ GUARDED_BY(mutex_) = false;
   /// The table of instances was read to its end: crashes that others counted are known.
-  bool instances_read_ = false;
-  std::vector<bool> threads_ready_;
-  std::map<base::TopicPartition, int64_t> lag_;
+  bool instances_read_ GUARDED_BY(mutex_) = false;
+  std::vector<bool> threads_ready_ GUARDED_BY(mutex_);
+  std::map<base::TopicPartition, int64_t> lag_ GUARDED_BY(mutex_);
   /// What is advertised; no producer: nothing yet.
-  AsyncProducer* advertiser_ = nullptr;
-  InstanceRecord advertised_;
+  AsyncProducer* advertiser_ GUARDED_BY(mutex_) = nullptr;
+  InstanceRecord advertised_ GUARDED_BY(mutex_);
   /// Somebody has not found an owner: the group is to be asked.
   std::atomic<bool> owners_wanted_{false};
   /// Of the instances thread.

@@ -31,7 +31,7 @@ TopicSpec Engine::InstancesTopic() const {
 }
 
 void Engine::Advertise(const std::string& address, AsyncProducer& producer) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   advertised_ = {address, clock_.NowMs()};
   advertiser_ = &producer;
 }
@@ -61,9 +61,9 @@ void Engine::RunInstances(const std::stop_token& stop) {
     }
     if (open && loader.caught_up() && !instances_read) {
       instances_read = true;
-      const std::lock_guard lock(mutex_);
+      const base::MutexLock lock(mutex_);
       instances_read_ = true;
-      changed_.notify_all();
+      changed_.NotifyAll();
     }
     AskTheGroup();
     if (open && loader.caught_up()) AdvertiseWhenDue();
@@ -103,7 +103,7 @@ std::optional<std::string> Engine::FindNamesake() const {
   if (!addresses_.has_value()) return std::nullopt;
   InstanceRecord own;
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     if (advertiser_ == nullptr) return std::nullopt;
     own = advertised_;
   }
@@ -126,7 +126,7 @@ void Engine::AdvertiseWhenDue() {
   AsyncProducer* producer = nullptr;
   InstanceRecord record;
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     producer = advertiser_;
     record = advertised_;
   }

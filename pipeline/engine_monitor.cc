@@ -68,7 +68,7 @@ void Engine::MeasureLag() {
           .Set(static_cast<double>(lag[tp]));
     }
   }
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   for (const auto& [tp, records] : lag_) {
     if (!lag.contains(tp)) metrics_.RemoveGauge(kLagName, PartitionLabels(tp));
   }

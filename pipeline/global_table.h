@@ -5,7 +5,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "base/ids.h"
+#include "base/mutex.h"
 #include "base/status.h"
 #include "pipeline/record.h"
 #include "pipeline/serde.h"
@@ -58,9 +58,9 @@ class GlobalTableBase {
 
  private:
   const std::string topic_;
-  mutable std::mutex mutex_;
-  std::map<base::Partition, base::Offset> positions_;
-  std::shared_ptr<const state::TaskReader> reader_;
+  mutable base::Mutex mutex_;
+  std::map<base::Partition, base::Offset> positions_ GUARDED_BY(mutex_);
+  std::shared_ptr<const state::TaskReader> reader_ GUARDED_BY(mutex_);
   mutable std::atomic<bool> corrupt_{false};
 };
 
@@ -76,7 +76,7 @@ class GlobalTable : public GlobalTableBase {
     Shard& shard = ShardOf(key);
     uint64_t changes = 0;
     {
-      const std::lock_guard lock(shard.mutex);
+      const base::MutexLock lock(shard.mutex);
       if (const auto it = shard.values.find(key); it != shard.values.end()) return it->second;
       changes = shard.changes;
     }
@@ -92,7 +92,7 @@ class GlobalTable : public GlobalTableBase {
                                                          decoded.status().message());
       value = std::make_shared<const T>(std::move(*decoded));
     }
-    const std::lock_guard lock(shard.mutex);
+    const base::MutexLock lock(shard.mutex);
     // A change between the read and now would make this value stale for good: do not keep it then.
     if (shard.changes == changes) {
       if (shard.values.size() >= kGlobalTableCacheEntries / kShards) shard.values.clear();
@@ -108,7 +108,7 @@ class GlobalTable : public GlobalTableBase {
 
   void Applied(std::string_view key) override {
     Shard& shard = ShardOf(key);
-    const std::lock_guard lock(shard.mutex);
+    const base::MutexLock lock(shard.mutex);
     ++shard.changes;
     if (const auto it = shard.values.find(key); it != shard.values.end()) shard.values.erase(it);
   }
@@ -120,9 +120,10 @@ class GlobalTable : public GlobalTableBase {
     size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
   };
   struct Shard {
-    std::mutex mutex;
-    std::unordered_map<std::string, std::shared_ptr<const T>, Hash, std::equal_to<>> values;
-    uint64_t changes = 0;
+    base::Mutex mutex;
+    std::unordered_map<std::string, std::shared_ptr<const T>, Hash, std::equal_to<>> values
+        GUARDED_BY(mutex);
+    uint64_t changes GUARDED_BY(mutex) = 0;
   };
 
   Shard& ShardOf(std::string_view key) const {

@@ -114,13 +114,13 @@ void InstanceDirectory::Refresh(const GroupDescription& group) {
     }
   }
   for (auto& [id, share] : shares) std::sort(share.begin(), share.end());
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   owners_ = std::move(owners);
   shares_ = std::move(shares);
 }
 
 void InstanceDirectory::Forget() {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   owners_.clear();
   shares_.clear();
 }
@@ -128,7 +128,7 @@ void InstanceDirectory::Forget() {
 std::optional<Instance> InstanceDirectory::FindOwner(const base::TopicPartition& tp) const {
   std::string id;
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     const auto it = owners_.find(tp);
     if (it == owners_.end()) return std::nullopt;
     id = it->second;
@@ -141,7 +141,7 @@ std::optional<Instance> InstanceDirectory::FindOwner(const base::TopicPartition&
 std::vector<InstanceShare> InstanceDirectory::Shares() const {
   std::map<std::string, std::vector<base::TopicPartition>> shares;
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     shares = shares_;
   }
   std::vector<InstanceShare> all;

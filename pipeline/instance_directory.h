@@ -4,12 +4,12 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/ids.h"
+#include "base/mutex.h"
 #include "base/status.h"
 #include "pipeline/global_table.h"
 #include "pipeline/instance.h"
@@ -86,9 +86,9 @@ class InstanceDirectory {
 
   const std::string own_id_;
   const GlobalTable<InstanceRecord>& addresses_;
-  mutable std::mutex mutex_;
-  std::map<base::TopicPartition, std::string> owners_;
-  std::map<std::string, std::vector<base::TopicPartition>> shares_;
+  mutable base::Mutex mutex_;
+  std::map<base::TopicPartition, std::string> owners_ GUARDED_BY(mutex_);
+  std::map<std::string, std::vector<base::TopicPartition>> shares_ GUARDED_BY(mutex_);
 };
 
 }  // namespace pipeline

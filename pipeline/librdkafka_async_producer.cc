@@ -86,7 +86,7 @@ base::Status LibrdkafkaAsyncProducer::Connect() {
   if (!handle.ok()) return handle.status();
   fresh->handle = std::move(handle).value();
   fresh->queue.reset(rd_kafka_queue_get_main(fresh->handle.get()));
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   connection_ = std::move(fresh);
   return base::Status::Ok();
 }
@@ -110,7 +110,7 @@ void LibrdkafkaAsyncProducer::Drop(Connection* connection) {
 }
 
 std::shared_ptr<LibrdkafkaAsyncProducer::Connection> LibrdkafkaAsyncProducer::connection() {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   return connection_;
 }
 
@@ -139,7 +139,7 @@ void LibrdkafkaAsyncProducer::Run(const std::stop_token& stop) {
 void LibrdkafkaAsyncProducer::WarmTopics(Connection* connection) {
   std::vector<rd_kafka_topic_t*> cold;
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     cold.swap(connection->cold_topics);
   }
   for (rd_kafka_topic_t* topic : cold) {
@@ -152,16 +152,16 @@ void LibrdkafkaAsyncProducer::WarmTopics(Connection* connection) {
 void LibrdkafkaAsyncProducer::ReportFailures() {
   std::vector<Failure> failures;
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     failures.swap(failures_);
   }
-  failures_reported_.notify_all();
+  failures_reported_.NotifyAll();
   for (Failure& failure : failures) Tell(failure.delivered, std::move(failure.status));
 }
 
 rd_kafka_topic_t* LibrdkafkaAsyncProducer::FindTopic(Connection* connection,
                                                      std::string_view name) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   auto found = connection->topics.find(name);
   if (found == connection->topics.end()) {
     const std::string key(name);
@@ -178,7 +178,7 @@ void LibrdkafkaAsyncProducer::Produce(std::string_view topic, base::Partition pa
                                       std::optional<std::string_view> key,
                                       std::optional<std::string_view> value, Delivered delivered) {
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     ++waiting_;
   }
   const std::shared_ptr<Connection> current = connection();
@@ -201,8 +201,9 @@ void LibrdkafkaAsyncProducer::Produce(std::string_view topic, base::Partition pa
 
 void LibrdkafkaAsyncProducer::Fail(Delivered delivered, base::Status status) {
   {
-    std::unique_lock lock(mutex_);
-    failures_reported_.wait(lock, [this] { return failures_.size() < kFailuresMax; });
+    const base::MutexLock lock(mutex_);
+    failures_reported_.Wait(mutex_,
+                            [this]() REQUIRES(mutex_) { return failures_.size() < kFailuresMax; });
     failures_.push_back({std::move(delivered), std::move(status)});
   }
   rd_kafka_queue_yield(connection()->queue.get());
@@ -245,8 +246,8 @@ bool LibrdkafkaAsyncProducer::WouldFitAlone(const std::string& topic, int64_t by
 
 void LibrdkafkaAsyncProducer::Tell(const Delivered& delivered, base::Result<base::Offset> outcome) {
   delivered(std::move(outcome));
-  const std::lock_guard lock(mutex_);
-  if (--waiting_ == 0) waiting_changed_.notify_all();
+  const base::MutexLock lock(mutex_);
+  if (--waiting_ == 0) waiting_changed_.NotifyAll();
 }
 
 void LibrdkafkaAsyncProducer::OnError(rd_kafka_t*, int error, const char* reason, void* opaque) {
@@ -255,8 +256,9 @@ void LibrdkafkaAsyncProducer::OnError(rd_kafka_t*, int error, const char* reason
 }
 
 base::Status LibrdkafkaAsyncProducer::Flush(milliseconds timeout) {
-  std::unique_lock lock(mutex_);
-  if (waiting_changed_.wait_for(lock, timeout, [this] { return waiting_ == 0; })) {
+  const base::MutexLock lock(mutex_);
+  if (waiting_changed_.WaitFor(mutex_, timeout,
+                               [this]() REQUIRES(mutex_) { return waiting_ == 0; })) {
     return base::Status::Ok();
   }
   return base::Status::Unavailable("flushing: " + std::to_string(waiting_) +

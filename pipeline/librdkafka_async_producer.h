@@ -1,14 +1,13 @@
 #pragma once
 
-#include <condition_variable>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "pipeline/kafka_client.h"
 #include "pipeline/librdkafka_handle.h"
 
@@ -72,14 +71,14 @@ class LibrdkafkaAsyncProducer : public AsyncProducer {
   /// That of the connection whose reports come now. Our thread's own.
   int64_t batch_bytes_ = 0;
 
-  std::mutex mutex_;
-  // Under mutex_, and so are the topics in it:
-  std::shared_ptr<Connection> connection_;
-  std::vector<Failure> failures_;
-  std::condition_variable failures_reported_;
+  base::Mutex mutex_;
+  /// The topics in it are under mutex_ too.
+  std::shared_ptr<Connection> connection_ GUARDED_BY(mutex_);
+  std::vector<Failure> failures_ GUARDED_BY(mutex_);
+  base::ConditionVariable failures_reported_;
   /// Records whose senders have not been told yet.
-  size_t waiting_ = 0;
-  std::condition_variable waiting_changed_;
+  size_t waiting_ GUARDED_BY(mutex_) = 0;
+  base::ConditionVariable waiting_changed_;
 
   std::jthread thread_;
 };

@@ -230,7 +230,7 @@ base::Result<std::unique_ptr<RecordBatch>> LibrdkafkaConsumer::Poll(milliseconds
 /// What is in the queue now; serves the group; keeps errors apart.
 std::vector<rd_kafka_message_t*> LibrdkafkaConsumer::TakeMessages(size_t records_max) {
   {
-    const std::lock_guard lock(wakeup_.mutex);
+    const base::MutexLock lock(wakeup_.mutex);
     wakeup_.set = false;
   }
   std::vector<rd_kafka_message_t*> messages(std::clamp<size_t>(records_max, 1, kBatchRecordsMax));
@@ -345,17 +345,18 @@ bool LibrdkafkaConsumer::PositionsMoved() {
 }
 
 void LibrdkafkaConsumer::WaitForMessages(milliseconds timeout) {
-  std::unique_lock lock(wakeup_.mutex);
-  wakeup_.changed.wait_for(lock, timeout, [this] { return wakeup_.set; });
+  const base::MutexLock lock(wakeup_.mutex);
+  wakeup_.changed.WaitFor(wakeup_.mutex, timeout,
+                          [this]() REQUIRES(wakeup_.mutex) { return wakeup_.set; });
 }
 
 void LibrdkafkaConsumer::OnQueueFilled(rd_kafka_t*, void* opaque) {
   auto& wakeup = static_cast<LibrdkafkaConsumer*>(opaque)->wakeup_;
   {
-    const std::lock_guard lock(wakeup.mutex);
+    const base::MutexLock lock(wakeup.mutex);
     wakeup.set = true;
   }
-  wakeup.changed.notify_one();
+  wakeup.changed.NotifyOne();
 }
 
 std::vector<base::TopicPartition> LibrdkafkaConsumer::TakeOutOfRange() {

@@ -1,15 +1,14 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "pipeline/kafka_client.h"
 #include "pipeline/librdkafka_handle.h"
 
@@ -71,9 +70,9 @@ class LibrdkafkaConsumer : public Consumer {
 
   /// Set by librdkafka's threads when the queue is no longer empty.
   struct Wakeup {
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool set = false;
+    base::Mutex mutex;
+    base::ConditionVariable changed;
+    bool set GUARDED_BY(mutex) = false;
   };
 
   LibrdkafkaConsumer(std::shared_ptr<rdkafka::Shared> shared, std::string instance_id)

@@ -8,8 +8,9 @@ namespace pipeline {
 uint64_t PositionWatch::Wait(const base::TopicPartition& tp, base::Offset offset,
                              Callback callback) {
   Outcome known = Outcome::kMoved;
+  uint64_t number = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     const auto it = positions_.find(tp);
     if (it != positions_.end() && it->second <= offset) {
       if (waits_count_ >= kWaitsMax) return 0;
@@ -18,16 +19,16 @@ uint64_t PositionWatch::Wait(const base::TopicPartition& tp, base::Offset offset
       return last_number_;
     }
     if (it != positions_.end()) known = Outcome::kPassed;
-    ++last_number_;
+    number = ++last_number_;
   }
   callback(known);
-  return last_number_;
+  return number;
 }
 
 void PositionWatch::Cancel(uint64_t wait) {
   // Its captures may be the last owners of something: let go of them without the lock.
   Callback cancelled;
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   for (auto& [tp, waits] : waits_) {
     for (auto it = waits.begin(); it != waits.end(); ++it) {
       if (it->second.number != wait) continue;
@@ -42,7 +43,7 @@ void PositionWatch::Cancel(uint64_t wait) {
 void PositionWatch::Committed(const base::TopicPartition& tp, base::Offset position) {
   std::vector<Callback> passed;
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     positions_[tp] = position;
     const auto waits = waits_.find(tp);
     if (waits == waits_.end()) return;
@@ -59,7 +60,7 @@ void PositionWatch::Committed(const base::TopicPartition& tp, base::Offset posit
 void PositionWatch::Gone(const base::TopicPartition& tp) {
   std::multimap<base::Offset, Waiting> waits;
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     positions_.erase(tp);
     const auto it = waits_.find(tp);
     if (it == waits_.end()) return;

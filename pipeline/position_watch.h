@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <mutex>
 
 #include "base/ids.h"
+#include "base/mutex.h"
 
 namespace pipeline {
 
@@ -46,11 +46,11 @@ class PositionWatch {
     uint64_t number = 0;
     Callback callback;
   };
-  std::mutex mutex_;
-  uint64_t last_number_ = 0;
-  std::map<base::TopicPartition, base::Offset> positions_;
-  std::map<base::TopicPartition, std::multimap<base::Offset, Waiting>> waits_;
-  size_t waits_count_ = 0;
+  base::Mutex mutex_;
+  uint64_t last_number_ GUARDED_BY(mutex_) = 0;
+  std::map<base::TopicPartition, base::Offset> positions_ GUARDED_BY(mutex_);
+  std::map<base::TopicPartition, std::multimap<base::Offset, Waiting>> waits_ GUARDED_BY(mutex_);
+  size_t waits_count_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace pipeline

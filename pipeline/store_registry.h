@@ -6,13 +6,13 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "base/mutex.h"
 #include "pipeline/pulse.h"
 #include "state/task_state.h"
 
@@ -68,8 +68,9 @@ class StoreRegistry {
     StoreLookup found;
     int slot = 0;
   };
-  mutable std::mutex mutex_;
-  std::map<std::pair<std::string, base::Partition>, Entry, std::less<>> stores_;
+  mutable base::Mutex mutex_;
+  std::map<std::pair<std::string, base::Partition>, Entry, std::less<>> stores_
+      GUARDED_BY(mutex_);
   const Pulse* pulse_ = nullptr;
   const base::Clock* clock_ = nullptr;
   std::chrono::nanoseconds turn_max_{0};

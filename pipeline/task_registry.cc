@@ -6,12 +6,12 @@ namespace pipeline {
 
 void TaskRegistry::Deposit(const base::TaskId& task, std::unique_ptr<state::TaskState> state,
                            std::chrono::nanoseconds now) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   deposits_[task] = {std::move(state), now};
 }
 
 std::unique_ptr<state::TaskState> TaskRegistry::Take(const base::TaskId& task) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   const auto it = deposits_.find(task);
   if (it == deposits_.end()) return nullptr;
   std::unique_ptr<state::TaskState> state = std::move(it->second.state);
@@ -23,7 +23,7 @@ std::vector<base::TaskId> TaskRegistry::CloseDepositsBefore(std::chrono::nanosec
   std::vector<base::TaskId> closed;
   // Closed after the lock is gone: it takes RocksDB a while.
   std::vector<std::unique_ptr<state::TaskState>> closing;
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   for (auto it = deposits_.begin(); it != deposits_.end();) {
     const auto report = reports_.find(it->first);
     const bool suspended =
@@ -43,17 +43,17 @@ std::vector<base::TaskId> TaskRegistry::CloseDepositsBefore(std::chrono::nanosec
 }
 
 void TaskRegistry::Report(TaskReport report) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   reports_[report.id] = std::move(report);
 }
 
 void TaskRegistry::Forget(const base::TaskId& task) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   reports_.erase(task);
 }
 
 std::vector<TaskReport> TaskRegistry::Reports() const {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   std::vector<TaskReport> reports;
   reports.reserve(reports_.size());
   for (const auto& [id, report] : reports_) reports.push_back(report);

@@ -4,12 +4,12 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/ids.h"
+#include "base/mutex.h"
 #include "pipeline/task.h"
 #include "state/task_state.h"
 
@@ -47,9 +47,9 @@ class TaskRegistry {
     std::unique_ptr<state::TaskState> state;
     std::chrono::nanoseconds at{0};
   };
-  mutable std::mutex mutex_;
-  std::map<base::TaskId, DepositEntry> deposits_;
-  std::map<base::TaskId, TaskReport> reports_;
+  mutable base::Mutex mutex_;
+  std::map<base::TaskId, DepositEntry> deposits_ GUARDED_BY(mutex_);
+  std::map<base::TaskId, TaskReport> reports_ GUARDED_BY(mutex_);
 };
 
 }  // namespace pipeline

@@ -4,7 +4,6 @@
 #include <array>
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -12,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "serving/json_input.h"
 #include "serving/problem.h"
 #include "serving/produce_event.h"
@@ -40,15 +40,16 @@ class Batch {
         waiting_(ids_.size()) {}
 
   void Delivered(size_t index, const base::Result<base::Offset>& outcome) {
-    std::unique_lock lock(mutex_);
+    base::MutexLock lock(mutex_);
     if (!outcome.ok() && !failed_.has_value()) failed_ = {index, outcome.status()};
     if (--waiting_ > 0) return;
-    lock.unlock();
-    respond_(MakeResponse());
+    const Response response = MakeResponse();
+    lock.Unlock();
+    respond_(response);
   }
 
  private:
-  Response MakeResponse() const {
+  Response MakeResponse() const REQUIRES(mutex_) {
     if (!failed_.has_value()) {
       Response response;
       response.status = 202;
@@ -74,9 +75,9 @@ class Batch {
   const std::vector<std::string> ids_;
   const bool is_array_;
   const Respond respond_;
-  std::mutex mutex_;
-  size_t waiting_;
-  std::optional<std::pair<size_t, base::Status>> failed_;
+  base::Mutex mutex_;
+  size_t waiting_ GUARDED_BY(mutex_);
+  std::optional<std::pair<size_t, base::Status>> failed_ GUARDED_BY(mutex_);
 };
 
 /// The field that a decoder's message ("<code>: <field> ...") is about; empty when none.

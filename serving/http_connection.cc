@@ -202,9 +202,9 @@ class Connection {
     loop_.connections.erase(place_);
     shared_.metrics.connections.Add(-1);
     // Notified under the mutex: whoever waits for the last connection may destroy `shared_` next.
-    const std::lock_guard lock(shared_.mutex);
+    const base::MutexLock lock(shared_.mutex);
     --shared_.connections;
-    shared_.changed.notify_all();
+    shared_.changed.NotifyAll();
   }
 
   Connection(const Connection&) = delete;

@@ -5,13 +5,12 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <condition_variable>
 #include <cstdint>
 #include <list>
-#include <mutex>
 #include <string>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "serving/http_message.h"
 #include "serving/http_metrics.h"
 #include "serving/http_server.h"
@@ -45,9 +44,9 @@ struct ServerShared {
   std::atomic<size_t> refusals{0};
 
   /// Open connections; `changed` is notified when one is gone.
-  std::mutex mutex;
-  std::condition_variable changed;
-  size_t connections = 0;
+  base::Mutex mutex;
+  base::ConditionVariable changed;
+  size_t connections GUARDED_BY(mutex) = 0;
 };
 
 class Connection;

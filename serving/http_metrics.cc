@@ -1,7 +1,6 @@
 #include "serving/http_metrics.h"
 
 #include <array>
-#include <mutex>
 #include <string>
 
 namespace serving {
@@ -33,7 +32,7 @@ void HttpMetrics::Answered(std::string_view route, std::string_view method, int 
   const double seconds = std::chrono::duration<double>(duration).count();
   const Key key{route, MethodLabel(method), status};
   {
-    const std::shared_lock lock(mutex_);
+    const base::ReaderLock lock(mutex_);
     const auto requests = requests_.find(key);
     const auto durations = durations_.find(route);
     if (requests != requests_.end() && durations != durations_.end()) {
@@ -42,7 +41,7 @@ void HttpMetrics::Answered(std::string_view route, std::string_view method, int 
       return;
     }
   }
-  const std::lock_guard lock(mutex_);
+  const base::WriterLock lock(mutex_);
   auto& counter = requests_[key];
   counter = metrics_->AddCounter("herald_http_requests_total", "HTTP requests answered.",
                                  {{"route", std::string(route)},

@@ -2,11 +2,11 @@
 
 #include <chrono>
 #include <map>
-#include <shared_mutex>
 #include <string_view>
 #include <tuple>
 
 #include "base/metrics.h"
+#include "base/mutex.h"
 
 namespace serving {
 
@@ -28,9 +28,9 @@ class HttpMetrics {
   using Key = std::tuple<std::string_view, std::string_view, int>;
 
   base::Metrics* const metrics_;
-  std::shared_mutex mutex_;
-  std::map<Key, base::Counter> requests_;
-  std::map<std::string_view, base::Histogram> durations_;
+  base::SharedMutex mutex_;
+  std::map<Key, base::Counter> requests_ GUARDED_BY(mutex_);
+  std::map<std::string_view, base::Histogram> durations_ GUARDED_BY(mutex_);
 };
 
 }  // namespace serving

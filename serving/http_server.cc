@@ -11,12 +11,12 @@
 #include <charconv>
 #include <exception>
 #include <future>
-#include <mutex>
 #include <thread>
 #include <utility>
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/mutex.h"
 #include "serving/http_connection.h"
 #include "serving/http_loop.h"
 
@@ -81,7 +81,7 @@ class LoopTimers : public Timers {
   explicit LoopTimers(const std::vector<std::unique_ptr<Loop>>& loops) : loops_(loops) {}
 
   void After(std::chrono::milliseconds delay, std::function<void()> call) override {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     if (stopped_) return;
     Loop& loop = *loops_[next_++ % loops_.size()];
     auto timer = std::make_shared<LoopTimer>(loop.context, delay);
@@ -91,14 +91,14 @@ class LoopTimers : public Timers {
   }
 
   void Stop() {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     stopped_ = true;
   }
 
  private:
-  std::mutex mutex_;
-  bool stopped_ = false;
-  size_t next_ = 0;
+  base::Mutex mutex_;
+  bool stopped_ GUARDED_BY(mutex_) = false;
+  size_t next_ GUARDED_BY(mutex_) = 0;
   // Touched only before Stop(), while the server is there.
   const std::vector<std::unique_ptr<Loop>>& loops_;
 };
@@ -154,7 +154,7 @@ struct HttpServer::Impl {
   void Dispatch(Loop& loop, LoopSocket socket) {
     bool room = false;
     {
-      const std::lock_guard lock(shared.mutex);
+      const base::MutexLock lock(shared.mutex);
       room = shared.connections < shared.limits.connections_max;
       if (room) ++shared.connections;
     }
@@ -227,15 +227,16 @@ void HttpServer::Stop(std::chrono::milliseconds deadline) {
     }
   });
   for (auto& loop : impl_->loops) RunOn(*loop, [&loop] { StopConnections(*loop); });
-  const auto none_left = [this] { return impl_->shared.connections == 0; };
+  ServerShared& shared = impl_->shared;
+  const auto none_left = [&shared]() REQUIRES(shared.mutex) { return shared.connections == 0; };
   {
-    std::unique_lock lock(impl_->shared.mutex);
-    impl_->shared.changed.wait_for(lock, deadline, none_left);
+    const base::MutexLock lock(shared.mutex);
+    shared.changed.WaitFor(shared.mutex, deadline, none_left);
   }
   for (auto& loop : impl_->loops) RunOn(*loop, [&loop] { AbortConnections(*loop); });
   {
-    std::unique_lock lock(impl_->shared.mutex);
-    impl_->shared.changed.wait(lock, none_left);
+    const base::MutexLock lock(shared.mutex);
+    shared.changed.Wait(shared.mutex, none_left);
   }
   impl_->timers->Stop();
   for (auto& loop : impl_->loops) loop->context.stop();

@@ -6,20 +6,20 @@
 namespace serving {
 
 void PendingReply::Deliver(Response response) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   if (answered_) return;
   answered_ = true;
   response_ = std::move(response);
   // Posting under the mutex: the connection cannot leave, so its loop lives.
   if (timer_ == nullptr) return;
   boost::asio::post(timer_->get_executor(), [self = shared_from_this()] {
-    const std::lock_guard waiting_lock(self->mutex_);
+    const base::MutexLock waiting_lock(self->mutex_);
     if (self->timer_ != nullptr) self->timer_->cancel();
   });
 }
 
 std::optional<Response> PendingReply::TakeOrWait(LoopTimer* timer) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   if (!answered_) {
     timer_ = timer;
     return std::nullopt;
@@ -28,7 +28,7 @@ std::optional<Response> PendingReply::TakeOrWait(LoopTimer* timer) {
 }
 
 std::optional<Response> PendingReply::Take() {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   timer_ = nullptr;
   // Whoever responds now is too late.
   answered_ = true;

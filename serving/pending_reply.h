@@ -3,9 +3,9 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
-#include <mutex>
 #include <optional>
 
+#include "base/mutex.h"
 #include "serving/http_message.h"
 
 // Of the HTTP server's own files; nobody else includes this.
@@ -33,10 +33,10 @@ class PendingReply : public std::enable_shared_from_this<PendingReply> {
   std::optional<Response> Take();
 
  private:
-  std::mutex mutex_;
-  bool answered_ = false;
-  std::optional<Response> response_;
-  LoopTimer* timer_ = nullptr;
+  base::Mutex mutex_;
+  bool answered_ GUARDED_BY(mutex_) = false;
+  std::optional<Response> response_ GUARDED_BY(mutex_);
+  LoopTimer* timer_ GUARDED_BY(mutex_) = nullptr;
 };
 
 }  // namespace serving

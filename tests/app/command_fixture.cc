@@ -34,15 +34,22 @@ serving::Response MakeResponse(int status, std::string body, serving::NamesAndVa
 }  // namespace
 
 void FakeServer::Answer(int status, std::string body, serving::NamesAndValues headers) {
+  const base::MutexLock lock(mutex_);
   answers_.emplace_back(MakeResponse(status, std::move(body), std::move(headers)));
 }
 
-void FakeServer::AnswerWith(base::Status status) { answers_.emplace_back(std::move(status)); }
+void FakeServer::AnswerWith(base::Status status) {
+  const base::MutexLock lock(mutex_);
+  answers_.emplace_back(std::move(status));
+}
 
-void FakeServer::AnswerAllWith(Handler handler) { handler_ = std::move(handler); }
+void FakeServer::AnswerAllWith(Handler handler) {
+  const base::MutexLock lock(mutex_);
+  handler_ = std::move(handler);
+}
 
 base::Result<serving::Response> FakeServer::Handle(const serving::Request& request) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   requests_.push_back(request.method + " " + request.target +
                       (request.body.empty() ? "" : " " + request.body));
   if (!answers_.empty()) {
@@ -55,7 +62,7 @@ base::Result<serving::Response> FakeServer::Handle(const serving::Request& reque
 }
 
 std::vector<std::string> FakeServer::requests() const {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   return requests_;
 }
 

@@ -4,11 +4,11 @@
 
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "app/command_line.h"
+#include "base/mutex.h"
 
 namespace app {
 
@@ -36,10 +36,10 @@ class FakeServer {
   std::vector<std::string> requests() const;
 
  private:
-  mutable std::mutex mutex_;
-  std::deque<base::Result<serving::Response>> answers_;
-  Handler handler_;
-  std::vector<std::string> requests_;
+  mutable base::Mutex mutex_;
+  std::deque<base::Result<serving::Response>> answers_ GUARDED_BY(mutex_);
+  Handler handler_ GUARDED_BY(mutex_);
+  std::vector<std::string> requests_ GUARDED_BY(mutex_);
 };
 
 /// Runs commands of `herald` in this process.

@@ -29,7 +29,7 @@ void RecordingProducer::Produce(std::string_view topic, base::Partition partitio
   Produced record{std::string(topic), partition, Copy(key), Copy(value), {}};
   base::Status failure;
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     record.offset = base::Offset{ends_[{record.topic, partition}]++};
     if (fail_all_ || (fail_at_.has_value() && *fail_at_ == 0)) {
       failure = failure_;
@@ -38,7 +38,7 @@ void RecordingProducer::Produce(std::string_view topic, base::Partition partitio
       --*fail_at_;
     }
     produced_.push_back(record);
-    changed_.notify_all();
+    changed_.NotifyAll();
     if (holding_) {
       held_.push_back([this, record, delivered = std::move(delivered), failure] {
         Report(record, delivered, failure);
@@ -57,14 +57,14 @@ void RecordingProducer::Report(const Produced& record, const Delivered& delivere
 }
 
 void RecordingProducer::Hold() {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   holding_ = true;
 }
 
 void RecordingProducer::Release() {
   std::vector<std::function<void()>> held;
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     holding_ = false;
     held.swap(held_);
   }
@@ -74,39 +74,39 @@ void RecordingProducer::Release() {
 }
 
 void RecordingProducer::FailAt(size_t n, const base::Status& status) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   fail_at_ = n;
   failure_ = status;
 }
 
 void RecordingProducer::FailAll(const base::Status& status) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   fail_all_ = true;
   failure_ = status;
 }
 
 std::vector<RecordingProducer::Produced> RecordingProducer::WaitFor(size_t count) {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return produced_.size() >= count; });
+  const base::MutexLock lock(mutex_);
+  changed_.Wait(mutex_, [&]() REQUIRES(mutex_) { return produced_.size() >= count; });
   return produced_;
 }
 
 std::vector<RecordingProducer::Produced> RecordingProducer::produced() { return WaitFor(0); }
 
 base::Result<std::shared_ptr<const stages::User>> FakeUsers::Find(std::string_view id) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   if (!failure_.ok()) return failure_;
   const auto it = users_.find(id);
   return it == users_.end() ? nullptr : it->second;
 }
 
 base::Offset FakeUsers::Position(base::Partition partition) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   return positions_[partition];
 }
 
 void FakeUsers::Apply(const RecordingProducer::Produced& record) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   if (record.value.has_value()) {
     pipeline::RawRecord raw;
     raw.key = *record.key;
@@ -121,14 +121,14 @@ void FakeUsers::Apply(const RecordingProducer::Produced& record) {
 }
 
 void FakeUsers::FailReads(const base::Status& status) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   failure_ = status;
 }
 
 void FakeForwarder::Forward(const pipeline::Instance& to, const Request& request, Respond respond) {
   Response answer;
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     forwarded_.push_back({to, request});
     answer = answer_;
   }
@@ -136,12 +136,12 @@ void FakeForwarder::Forward(const pipeline::Instance& to, const Request& request
 }
 
 void FakeForwarder::Answer(Response response) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   answer_ = std::move(response);
 }
 
 std::vector<FakeForwarder::Forwarded> FakeForwarder::forwarded() {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   return forwarded_;
 }
 
@@ -171,14 +171,14 @@ ApiTest::ApiTest() {
   backend.users_position = [this](base::Partition p) { return users.Position(p); };
   backend.positions = &positions;
   backend.find_owner = [this](base::Partition) {
-    const std::lock_guard lock(ready_mutex);
+    const base::MutexLock lock(ready_mutex);
     return owner;
   };
   backend.instance_name = "app/i-here";
   backend.forwarder = &forwarder;
   backend.status_json = [] { return std::string(R"({"ready":true})"); };
   backend.readiness = [this] {
-    const std::lock_guard lock(ready_mutex);
+    const base::MutexLock lock(ready_mutex);
     return ready;
   };
   backend.metrics = &metrics;
@@ -221,7 +221,7 @@ void ApiTest::Notify(const std::string& recipient, const std::string& actor) {
 void ApiTest::Tell(stages::Notification notification) {
   const std::string recipient = notification.recipient;
   const base::Partition partition = PartitionOf(recipient);
-  const std::lock_guard lock(tasks_mutex_);
+  const base::MutexLock lock(tasks_mutex_);
   InboxTask& task = *tasks.at(partition);
   ++offset_;
   notification.identity.bytes[14] = static_cast<uint8_t>(offset_ >> 8);
@@ -241,7 +241,7 @@ void ApiTest::Apply(const RecordingProducer::Produced& record) {
   const base::TopicPartition tp{record.topic, record.partition};
   const base::Offset position{record.offset.value + 1};
   {
-    const std::lock_guard lock(tasks_mutex_);
+    const base::MutexLock lock(tasks_mutex_);
     InboxTask& task = *tasks.at(record.partition);
     pipeline::RawRecord raw;
     raw.key = *record.key;
@@ -262,7 +262,7 @@ void ApiTest::Apply(const RecordingProducer::Produced& record) {
 void ApiTest::Move(const std::string& user, std::optional<pipeline::Instance> to) {
   stores.Unpublish(stages::kInboxStore, PartitionOf(user));
   positions.Gone(ActionsOf(user));
-  const std::lock_guard lock(ready_mutex);
+  const base::MutexLock lock(ready_mutex);
   owner = std::move(to);
 }
 

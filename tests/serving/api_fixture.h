@@ -3,10 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -14,6 +12,7 @@
 #include <vector>
 
 #include "base/metrics.h"
+#include "base/mutex.h"
 #include "pipeline/kafka_client.h"
 #include "pipeline/position_watch.h"
 #include "pipeline/store_registry.h"
@@ -66,15 +65,15 @@ class RecordingProducer : public pipeline::AsyncProducer {
  private:
   void Report(const Produced& record, const Delivered& delivered, const base::Status& failure);
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<Produced> produced_;
-  std::map<base::TopicPartition, int64_t> ends_;
-  bool holding_ = false;
-  std::vector<std::function<void()>> held_;
-  std::optional<size_t> fail_at_;
-  bool fail_all_ = false;
-  base::Status failure_;
+  base::Mutex mutex_;
+  base::ConditionVariable changed_;
+  std::vector<Produced> produced_ GUARDED_BY(mutex_);
+  std::map<base::TopicPartition, int64_t> ends_ GUARDED_BY(mutex_);
+  bool holding_ GUARDED_BY(mutex_) = false;
+  std::vector<std::function<void()>> held_ GUARDED_BY(mutex_);
+  std::optional<size_t> fail_at_ GUARDED_BY(mutex_);
+  bool fail_all_ GUARDED_BY(mutex_) = false;
+  base::Status failure_ GUARDED_BY(mutex_);
 };
 
 /// The users table of a test. Threads: any.
@@ -87,10 +86,10 @@ class FakeUsers {
   void FailReads(const base::Status& status);
 
  private:
-  std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<const stages::User>, std::less<>> users_;
-  std::map<base::Partition, base::Offset> positions_;
-  base::Status failure_;
+  base::Mutex mutex_;
+  std::map<std::string, std::shared_ptr<const stages::User>, std::less<>> users_ GUARDED_BY(mutex_);
+  std::map<base::Partition, base::Offset> positions_ GUARDED_BY(mutex_);
+  base::Status failure_ GUARDED_BY(mutex_);
 };
 
 /// The other instances: keeps what is forwarded, and answers as the test says. Threads: any.
@@ -108,9 +107,9 @@ class FakeForwarder : public Forwarder {
   std::vector<Forwarded> forwarded();
 
  private:
-  std::mutex mutex_;
-  std::vector<Forwarded> forwarded_;
-  Response answer_;
+  base::Mutex mutex_;
+  std::vector<Forwarded> forwarded_ GUARDED_BY(mutex_);
+  Response answer_ GUARDED_BY(mutex_);
 };
 
 /// Herald's HTTP side as it is in production, on a free port, over real stores with the real stages
@@ -174,7 +173,7 @@ class ApiTest : public testing::Test {
   pipeline::PositionWatch positions;
   FakeForwarder forwarder;
   std::atomic<bool> applies_actions = true;
-  std::mutex ready_mutex;
+  base::Mutex ready_mutex;
   base::Status ready;
   /// Who has what is not here; under `ready_mutex` once the server runs.
   std::optional<pipeline::Instance> owner;
@@ -202,8 +201,8 @@ class ApiTest : public testing::Test {
  private:
   state::SharedMemory memory_{size_t{8} << 20, size_t{8} << 20};
   /// Held by whoever acts as the tasks' stream thread.
-  std::mutex tasks_mutex_;
-  int64_t offset_ = 0;
+  base::Mutex tasks_mutex_;
+  int64_t offset_ GUARDED_BY(tasks_mutex_) = 0;
 };
 
 }  // namespace serving

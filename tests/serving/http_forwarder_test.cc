@@ -4,11 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <future>
-#include <mutex>
 #include <optional>
 
+#include "base/mutex.h"
 #include "serving/http_server.h"
 #include "tests/serving/scripted_server.h"
 
@@ -37,29 +36,29 @@ class Gate {
  public:
   Handler AsHandler() {
     return [this](Request, Respond respond) {
-      const std::lock_guard lock(mutex_);
+      const base::MutexLock lock(mutex_);
       waiting_.push_back(std::move(respond));
-      changed_.notify_all();
+      changed_.NotifyAll();
     };
   }
   /// Waits until so many requests have come.
   void WaitFor(size_t requests) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return waiting_.size() >= requests; });
+    const base::MutexLock lock(mutex_);
+    changed_.Wait(mutex_, [&]() REQUIRES(mutex_) { return waiting_.size() >= requests; });
   }
   size_t requests() {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     return waiting_.size();
   }
   void Answer(size_t request) {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     waiting_[request](Response());
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<Respond> waiting_;
+  base::Mutex mutex_;
+  base::ConditionVariable changed_;
+  std::vector<Respond> waiting_ GUARDED_BY(mutex_);
 };
 
 class HttpForwarderTest : public testing::Test {

@@ -4,12 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <future>
-#include <mutex>
 #include <thread>
 
 #include "base/metrics.h"
+#include "base/mutex.h"
 #include "tests/serving/http_client.h"
 
 namespace serving {
@@ -38,23 +37,23 @@ class Gate {
  public:
   Handler AsHandler() {
     return [this](Request, Respond respond) {
-      const std::lock_guard lock(mutex_);
+      const base::MutexLock lock(mutex_);
       waiting_.push_back(std::move(respond));
-      changed_.notify_all();
+      changed_.NotifyAll();
     };
   }
 
   /// The n-th request's Respond; waits for it.
   Respond Wait(size_t n) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return waiting_.size() > n; });
+    const base::MutexLock lock(mutex_);
+    changed_.Wait(mutex_, [&]() REQUIRES(mutex_) { return waiting_.size() > n; });
     return waiting_[n];
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<Respond> waiting_;
+  base::Mutex mutex_;
+  base::ConditionVariable changed_;
+  std::vector<Respond> waiting_ GUARDED_BY(mutex_);
 };
 
 class HttpServerTest : public testing::Test {

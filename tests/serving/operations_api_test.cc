@@ -37,7 +37,7 @@ TEST_F(OperationsApiTest, IsReadyOnlyWhenEverythingIs) {
   EXPECT_THAT(Problem(Get("/health/ready"), 503)["detail"].get<std::string>(),
               HasSubstr("partition 3"));
   {
-    const std::lock_guard lock(ready_mutex);
+    const base::MutexLock lock(ready_mutex);
     ready = base::Status::Ok();
   }
   const Received received = Get("/health/ready");

@@ -56,7 +56,7 @@ ScriptedServer::ScriptedServer(Script script) {
 
 ScriptedServer::~ScriptedServer() {
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     stopping_ = true;
     if (serving_ >= 0) shutdown(serving_, SHUT_RDWR);
   }
@@ -66,7 +66,7 @@ ScriptedServer::~ScriptedServer() {
 }
 
 std::vector<std::string> ScriptedServer::requests() const {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   return requests_;
 }
 
@@ -74,12 +74,14 @@ void ScriptedServer::Run(const Script& script) {
   for (size_t connection = 0;; ++connection) {
     const int socket = accept(listener_, nullptr, nullptr);
     if (socket < 0) return;
+    bool serve = false;
     {
-      const std::lock_guard lock(mutex_);
-      serving_ = stopping_ ? -1 : socket;
+      const base::MutexLock lock(mutex_);
+      serve = !stopping_;
+      serving_ = serve ? socket : -1;
     }
-    if (serving_ >= 0 && connection < script.size()) Serve(connection, socket, script[connection]);
-    const std::lock_guard lock(mutex_);
+    if (serve && connection < script.size()) Serve(connection, socket, script[connection]);
+    const base::MutexLock lock(mutex_);
     serving_ = -1;
     close(socket);
   }
@@ -91,7 +93,7 @@ void ScriptedServer::Serve(size_t connection, int socket, const std::vector<std:
     const std::string request = ReadRequest(socket, buffer);
     if (request.empty()) return;
     {
-      const std::lock_guard lock(mutex_);
+      const base::MutexLock lock(mutex_);
       requests_.push_back(std::to_string(connection) + " " + request);
     }
     send(socket, answer.data(), answer.size(), MSG_NOSIGNAL);

@@ -1,9 +1,10 @@
 #pragma once
 
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "base/mutex.h"
 
 namespace serving {
 
@@ -30,11 +31,11 @@ class ScriptedServer {
 
   std::string address_;
   int listener_ = -1;
-  mutable std::mutex mutex_;
+  mutable base::Mutex mutex_;
   /// The connection being served, to be ended by the destructor.
-  int serving_ = -1;
-  bool stopping_ = false;
-  std::vector<std::string> requests_;
+  int serving_ GUARDED_BY(mutex_) = -1;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  std::vector<std::string> requests_ GUARDED_BY(mutex_);
   std::thread thread_;
 };
 

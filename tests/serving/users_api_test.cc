@@ -130,7 +130,7 @@ TEST_F(UsersApiTest, DoesNotCallAUserUnknownBeforeTheTableIsRead) {
   Start();
   Problem(Get("/v1/users/1"), 404);
   {
-    const std::lock_guard lock(ready_mutex);
+    const base::MutexLock lock(ready_mutex);
     ready = base::Status::Unavailable("waiting for the users table");
   }
   EXPECT_THAT(Problem(Get("/v1/users/1"), 503)["detail"].get<std::string>(),

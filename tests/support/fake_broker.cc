@@ -178,7 +178,7 @@ void FakeBroker::Tick() {
 
 void FakeBroker::DeliverMarkers(const std::function<bool(const base::TopicPartition&)>& to) {
   std::vector<Marker> arrived;
-  std::erase_if(markers_, [&](const Marker& marker) {
+  std::erase_if(markers_, [&](const Marker& marker) REQUIRES(mutex) {
     const bool arrives = to ? to(marker.partition) : marker.due <= tick_;
     if (arrives) arrived.push_back(marker);
     return arrives;

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <random>
 #include <set>
@@ -13,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "base/mutex.h"
 #include "base/status.h"
 #include "pipeline/kafka_client.h"
 #include "tests/support/fake_group.h"
@@ -48,56 +48,58 @@ class FakeBroker {
   FakeBroker(uint64_t seed, const base::Clock& broker_clock) : random(seed), clock(broker_clock) {}
 
   // --- topics
-  PartitionLog* Log(const base::TopicPartition& tp);
-  FakeGroup::PartitionCounts Counts() const;
-  void CreateTopic(const pipeline::NewTopic& topic);
+  PartitionLog* Log(const base::TopicPartition& tp) REQUIRES(mutex);
+  FakeGroup::PartitionCounts Counts() const REQUIRES(mutex);
+  void CreateTopic(const pipeline::NewTopic& topic) REQUIRES(mutex);
   /// The same name and settings, empty, with another id.
-  void RecreateTopic(const std::string& name);
-  void AddPartitions(const std::string& name, int32_t count);
+  void RecreateTopic(const std::string& name) REQUIRES(mutex);
+  void AddPartitions(const std::string& name, int32_t count) REQUIRES(mutex);
   /// The largest record that the topic takes, in bytes.
-  int64_t RecordBytesMax(const std::string& topic) const;
+  int64_t RecordBytesMax(const std::string& topic) const REQUIRES(mutex);
 
   // --- transactions; Lost means fenced
   /// Ends what the id left open and gives the epoch of the new producer.
   /// Unavailable: markers of the last transaction are held back.
-  base::Result<int64_t> InitProducer(const std::string& id);
+  base::Result<int64_t> InitProducer(const std::string& id) REQUIRES(mutex);
   /// Enlists a partition, once the markers of the last transaction have arrived. Gives the number
   /// of the transaction.
-  base::Result<int64_t> Enlist(const std::string& id, int64_t epoch,
-                               const base::TopicPartition& tp);
+  base::Result<int64_t> Enlist(const std::string& id, int64_t epoch, const base::TopicPartition& tp)
+      REQUIRES(mutex);
   base::Status AddOffsets(const std::string& id, int64_t epoch, const std::string& group,
-                          const base::Positions& positions);
-  base::Status EndTransaction(const std::string& id, int64_t epoch, bool commit);
+                          const base::Positions& positions) REQUIRES(mutex);
+  base::Status EndTransaction(const std::string& id, int64_t epoch, bool commit) REQUIRES(mutex);
   /// The coordinator's time-out: aborts what is open since before `started_before_ms` and fences
   /// its producers.
-  void ExpireTransactions(int64_t started_before_ms);
+  void ExpireTransactions(int64_t started_before_ms) REQUIRES(mutex);
 
   // --- time
-  void Tick();
+  void Tick() REQUIRES(mutex);
   /// Everything that is on its way arrives, though markers be held.
-  void DeliverMarkers(const std::function<bool(const base::TopicPartition&)>& to);
+  void DeliverMarkers(const std::function<bool(const base::TopicPartition&)>& to) REQUIRES(mutex);
   /// Lets ticks pass until `done` or until nothing more is to come by waiting.
-  bool WaitUntil(const std::function<bool()>& done);
+  bool WaitUntil(const std::function<bool()>& done) REQUIRES(mutex);
 
-  uint64_t Random(uint64_t below) { return below == 0 ? 0 : random() % below; }
-  bool Chance(double probability) {
+  uint64_t Random(uint64_t below) REQUIRES(mutex) { return below == 0 ? 0 : random() % below; }
+  bool Chance(double probability) REQUIRES(mutex) {
     return std::uniform_real_distribution<double>(0, 1)(random) < probability;
   }
 
-  mutable std::mutex mutex;
-  std::mt19937_64 random;
+  mutable base::Mutex mutex;
+  std::mt19937_64 random GUARDED_BY(mutex);
   const base::Clock& clock;
   base::ManualClock* poll_clock = nullptr;  ///< An empty Poll() moves it by its time-out.
-  std::string cluster_id = "twin-cluster";
-  std::map<std::string, Topic> topics;
-  std::map<std::string, FakeGroup> groups;
-  std::map<std::string, Transaction> transactions;
-  bool reachable = true;
-  bool hold_markers = false;
-  uint64_t marker_delay_max = 0;  ///< In ticks, drawn for each partition.
-  size_t poll_records_max = 0;    ///< Bound of the random bound of a poll; 0: the caller's alone.
-  bool early_sends = true;        ///< Produce() may send at once what is queued.
-  std::map<std::string, uint64_t> records_read;  ///< By topic: data records given to consumers.
+  std::string cluster_id GUARDED_BY(mutex) = "twin-cluster";
+  std::map<std::string, Topic> topics GUARDED_BY(mutex);
+  std::map<std::string, FakeGroup> groups GUARDED_BY(mutex);
+  std::map<std::string, Transaction> transactions GUARDED_BY(mutex);
+  bool reachable GUARDED_BY(mutex) = true;
+  bool hold_markers GUARDED_BY(mutex) = false;
+  uint64_t marker_delay_max GUARDED_BY(mutex) = 0;  ///< In ticks, drawn for each partition.
+  size_t poll_records_max GUARDED_BY(mutex) =
+      0;  ///< Bound of the random bound of a poll; 0: the caller's alone.
+  bool early_sends GUARDED_BY(mutex) = true;  ///< Produce() may send at once what is queued.
+  std::map<std::string, uint64_t> records_read
+      GUARDED_BY(mutex);  ///< By topic: data records given to consumers.
 
  private:
   /// A marker on its way to a partition, or (with an empty topic) to a group's offsets.
@@ -110,15 +112,15 @@ class FakeBroker {
     std::string group;
   };
 
-  base::Result<Transaction*> Running(const std::string& id, int64_t epoch);
-  void BeginEnd(const std::string& id, Transaction& transaction, bool commit);
-  void Arrive(const Marker& marker);
-  void FinishIfAllArrived(const std::string& id);
+  base::Result<Transaction*> Running(const std::string& id, int64_t epoch) REQUIRES(mutex);
+  void BeginEnd(const std::string& id, Transaction& transaction, bool commit) REQUIRES(mutex);
+  void Arrive(const Marker& marker) REQUIRES(mutex);
+  void FinishIfAllArrived(const std::string& id) REQUIRES(mutex);
 
-  std::vector<Marker> markers_;
-  uint64_t tick_ = 0;
-  int64_t transaction_numbers_ = 0;
-  int64_t topic_ids_ = 0;
+  std::vector<Marker> markers_ GUARDED_BY(mutex);
+  uint64_t tick_ GUARDED_BY(mutex) = 0;
+  int64_t transaction_numbers_ GUARDED_BY(mutex) = 0;
+  int64_t topic_ids_ GUARDED_BY(mutex) = 0;
 };
 
 }  // namespace support

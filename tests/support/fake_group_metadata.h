@@ -26,8 +26,8 @@ class FakeGroupMetadata : public pipeline::GroupMetadata {
 };
 
 /// Whether the coordinator takes offsets from this member (KIP-447). Unavailable when it does not.
-/// REQUIRES: the broker's lock.
-inline base::Status CheckMembership(FakeBroker& broker, const FakeGroupMetadata& metadata) {
+inline base::Status CheckMembership(FakeBroker& broker, const FakeGroupMetadata& metadata)
+    REQUIRES(broker.mutex) {
   FakeGroup& group = broker.groups[metadata.group_id];
   if (group.Find(metadata.member_id) == nullptr) {
     return base::Status::Unavailable("group " + metadata.group_id +
