@@ -97,6 +97,7 @@ pipeline::EngineConfig MakeEngineConfig(const RunOptions& options, const stages:
   config.session_timeout = milliseconds(options.session_timeout_ms);
   config.state_cleanup_delay = milliseconds(options.state_cleanup_delay_ms);
   config.max_poll_interval = milliseconds(options.max_poll_interval_ms);
+  config.standby_replicas = options.standby_replicas;
   config.crashes_max = options.crashes_max;
   config.stay_on_stop = options.stay_on_stop;
   config.commit_interval = milliseconds(options.commit_interval_ms);
@@ -315,6 +316,11 @@ serving::Backend Run::MakeBackend() {
   backend.find_owner = [this](base::Partition partition) {
     return engine_->FindOwner({topics_.notifications, partition});
   };
+  if (options_.standby_replicas > 0) {
+    backend.find_standby = [this](base::Partition partition) {
+      return engine_->FindStandby({topics_.notifications, partition});
+    };
+  }
   backend.instance_name = options_.application_id + "/" + engine_->instance_id();
   backend.forwarder = forwarder_.get();
   if (backlog_ != nullptr) {

@@ -76,6 +76,11 @@ void AddRunOptions(CLI::App& command, RunOptions& options) {
                      "letter")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  command.add_option("--standby-replicas", options.standby_replicas,
+                     "Other instances that keep a warm copy of each inbox, to take over without a "
+                     "restore and to answer reads while its owner is gone")
+      ->check(CLI::Range(0, 16))
+      ->capture_default_str();
   command.add_flag("--stay-on-stop", options.stay_on_stop,
                    "Keep the partitions when stopped, for a restart within the session time-out "
                    "(rolling restarts)");

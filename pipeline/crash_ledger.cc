@@ -27,8 +27,7 @@ std::optional<CrashedRecord> CrashLedger::Newest(const base::TopicPartition& tp,
     if (row.ok() && *row != nullptr && (*row)->crashed.has_value()) newest = (*row)->crashed;
   }
   const auto mine = counted_.find(tp);
-  if (mine != counted_.end() &&
-      (!newest.has_value() || mine->second.number >= newest->number)) {
+  if (mine != counted_.end() && (!newest.has_value() || mine->second.number >= newest->number)) {
     newest = mine->second;
   }
   if (newest.has_value() && newest->topic_id != topic_id) return std::nullopt;
@@ -99,8 +98,9 @@ base::Status CrashLedger::Write(const std::string& key, const std::string& value
     return base::Status::Unavailable("topic " + table_->topic() + " did not take a crash's count");
   }
   if (!outcome->status->ok()) {
-    return base::Status::Unavailable("topic " + table_->topic() + " did not take a crash's count: " +
-                                     outcome->status->message());
+    return base::Status::Unavailable(
+        "topic " + table_->topic() +
+        " did not take a crash's count: " + outcome->status->message());
   }
   return base::Status::Ok();
 }

@@ -16,12 +16,13 @@
 
 namespace pipeline {
 
-/// Which record of each partition was in hand when stream threads came to their end, and how often in
-/// a row, over all instances and restarts: so that one record that kills whoever touches it does not
-/// take down one instance after the other.
+/// Which record of each partition was in hand when stream threads came to their end, and how often
+/// in a row, over all instances and restarts: so that one record that kills whoever touches it does
+/// not take down one instance after the other.
 ///
-/// What is counted is written to topic "<application id>-instances", under "crashed/TOPIC/PARTITION",
-/// before the thread that counted goes on; the others read it from there.
+/// What is counted is written to topic "<application id>-instances", under
+/// "crashed/TOPIC/PARTITION", before the thread that counted goes on; the others read it from
+/// there.
 ///
 /// Threads: any.
 class CrashLedger {

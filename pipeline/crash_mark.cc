@@ -71,9 +71,9 @@ CrashMark::~CrashMark() {
 
 std::optional<RecordPlace> CrashMark::InHand() const {
   if (page_->offset == kNothing) return std::nullopt;
-  return RecordPlace{{std::string(page_->topic.data(), page_->topic_bytes),
-                      base::Partition{page_->partition}},
-                     base::Offset{page_->offset}};
+  return RecordPlace{
+      {std::string(page_->topic.data(), page_->topic_bytes), base::Partition{page_->partition}},
+      base::Offset{page_->offset}};
 }
 
 uint64_t CrashMark::Run() const { return page_->run; }

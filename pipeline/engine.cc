@@ -18,7 +18,7 @@ constexpr milliseconds kPulseEvery{100};
 constexpr std::string_view kInstanceIdName = "instance-id";
 constexpr std::string_view kClusterIdName = "cluster-id";
 constexpr std::string_view kSlotsName = "slots-used";
-constexpr std::string_view kTopicIdName = "topic-id:";
+constexpr std::string_view kTopicIdName = StateDirectory::kTopicIdName;
 // Slots remembered that nothing uses any more; more than this many were never started.
 constexpr int kSlotsMax = 1024;
 
@@ -77,6 +77,10 @@ base::Status Engine::Start(const std::atomic<bool>& interrupted) {
   } else {
     crashes_.emplace(clients_, nullptr, 0);
   }
+  if (config_.standby_replicas > 0 && config_.changelogs && config_.several_instances) {
+    standbys_.emplace(*shared_);
+    shared_->standbys = &*standbys_;
+  }
   shared_->crashes = &*crashes_;
   pulse_.emplace(clock_, config_.session_timeout);
   shared_->pulse = &*pulse_;
@@ -91,6 +95,9 @@ base::Status Engine::Start(const std::atomic<bool>& interrupted) {
   threads_.emplace_back([this](const std::stop_token& stop) { RunMonitor(stop); });
   if (instances_.has_value()) {
     threads_.emplace_back([this](const std::stop_token& stop) { RunInstances(stop); });
+  }
+  if (standbys_.has_value()) {
+    threads_.emplace_back([this](const std::stop_token& stop) { RunStandbys(stop); });
   }
   for (int slot = 0; slot < config_.threads; ++slot) {
     threads_.emplace_back([this, slot](const std::stop_token& stop) { RunStreamThread(stop, slot); });
@@ -279,6 +286,7 @@ EngineStatus Engine::Status() const {
   status.cluster_id = cluster_id_;
   status.tasks = tasks_.Reports();
   if (instances_.has_value()) status.instances = instances_->Shares();
+  if (standbys_.has_value()) status.standbys = standbys_->Tasks();
   const base::MutexLock lock(mutex_);
   status.lag = lag_;
   if (!failure_.ok()) {

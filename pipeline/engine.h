@@ -23,6 +23,7 @@
 #include "pipeline/kafka_client.h"
 #include "pipeline/position_watch.h"
 #include "pipeline/pulse.h"
+#include "pipeline/standby_tasks.h"
 #include "pipeline/state_directory.h"
 #include "pipeline/stream_thread.h"
 #include "pipeline/topic_setup.h"
@@ -40,6 +41,8 @@ struct EngineStatus {
   std::vector<TaskReport> tasks;
   /// Records behind, by input: read_committed end minus committed position.
   std::map<base::TopicPartition, int64_t> lag;
+  /// Tasks of other instances of which a warm copy is kept here.
+  std::vector<base::TaskId> standbys;
   /// The group's instances with their shares; empty while the group has not said.
   std::vector<InstanceShare> instances;
 };
@@ -84,6 +87,9 @@ class Engine {
   /// Which instance has the partition; nullopt while nobody is known to. Who asks has found that it
   /// is not here: unless it is another's, the group is asked again soon.
   std::optional<Instance> FindOwner(const base::TopicPartition& tp);
+  /// Another instance that keeps a warm copy of the task that reads `tp`, for when its owner is gone;
+  /// nullopt: nobody is known to.
+  std::optional<Instance> FindStandby(const base::TopicPartition& tp) const;
   /// REQUIRES: Start() was ok, and the topic is one of the engine's.
   int32_t PartitionCount(std::string_view topic) const;
 
@@ -105,6 +111,8 @@ class Engine {
   void SetThreadReady(int slot, bool ready);
   void RunMonitor(const std::stop_token& stop);
   void RunInstances(const std::stop_token& stop);
+  void RunStandbys(const std::stop_token& stop);
+  void PlanStandbys();
   void AskTheGroup();
   void EndTransactionsOfDeparted();
   void AdvertiseWhenDue();
@@ -136,6 +144,7 @@ class Engine {
   std::optional<DepartedMembers> departed_;
   std::optional<CrashLedger> crashes_;
   std::optional<Pulse> pulse_;
+  std::optional<StandbyTasks> standbys_;
 
   const Topology& topology_;
   KafkaClients& clients_;

@@ -70,6 +70,8 @@ struct EngineConfig {
   std::chrono::milliseconds replace_wait_max{10000};
   /// Stop() commits and stays in the group, for a restart within `session_timeout`.
   bool stay_on_stop = false;
+  /// Warm copies of each task's rows, on other instances than its own.
+  int standby_replicas = 0;
   /// How long start waits for the cluster before it gives up.
   std::chrono::milliseconds broker_timeout{30000};
   /// One request to the cluster, e.g. the committed positions.

@@ -1,10 +1,13 @@
 // The engine's instances thread: where the other instances are, and which of them has what.
 
+#include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/log.h"
 #include "pipeline/engine.h"
 #include "pipeline/partitioner.h"
+#include "pipeline/standby_plan.h"
 
 namespace pipeline {
 namespace {
@@ -19,6 +22,8 @@ constexpr std::chrono::milliseconds kAskTimeout{1000};
 constexpr std::chrono::milliseconds kEndTransactionsTimeout{2000};
 constexpr std::chrono::milliseconds kAdvertiseEvery{1000};
 constexpr std::chrono::milliseconds kRetryWait{500};
+// Until it is looked again whether this instance is to keep warm copies.
+constexpr std::chrono::milliseconds kNoStandbysWait{200};
 
 }  // namespace
 
@@ -80,12 +85,61 @@ void Engine::AskTheGroup() {
   if (group.ok()) {
     group_answered_ = now;
     instances_->Refresh(*group);
+    if (group->stable) PlanStandbys();
     departed_->Refresh(*group, now);
     EndTransactionsOfDeparted();
     return;
   }
   base::LogDebug("the group was not described", {{"why", group.status().message()}});
   if (now - group_answered_ >= kOwnersKept) instances_->Forget();
+}
+
+void Engine::PlanStandbys() {
+  if (!standbys_.has_value()) return;
+  const std::vector<std::string> members = instances_->Members();
+  std::set<base::TaskId> wanted;
+  for (int32_t subtopology = 0; subtopology < topology_.subtopology_count(); ++subtopology) {
+    if (topology_.StoreSpecs(subtopology).empty()) continue;
+    int32_t partitions = 0;
+    for (const std::string& topic : topology_.SourceTopics(subtopology)) {
+      partitions = std::max(partitions, PartitionCount(topic));
+    }
+    for (int32_t partition = 0; partition < partitions; ++partition) {
+      const base::TaskId id{subtopology, base::Partition{partition}};
+      const auto standbys =
+          StandbyInstances(id.partition, partitions, members,
+                           static_cast<size_t>(config_.standby_replicas));
+      if (std::find(standbys.begin(), standbys.end(), instance_id_) != standbys.end()) {
+        wanted.insert(id);
+      }
+    }
+  }
+  standbys_->Want(std::move(wanted));
+}
+
+std::optional<Instance> Engine::FindStandby(const base::TopicPartition& tp) const {
+  if (!standbys_.has_value()) return std::nullopt;
+  for (const std::string& id :
+       StandbyInstances(tp.partition, PartitionCount(tp.topic), instances_->Members(),
+                        static_cast<size_t>(config_.standby_replicas))) {
+    Instance instance = instances_->Find(id);
+    if (!instance.self && !instance.address.empty()) return instance;
+  }
+  return std::nullopt;
+}
+
+void Engine::RunStandbys(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    const base::Status status = standbys_->RunOnce();
+    if (status.code() == base::StatusCode::kUnavailable) {
+      base::LogDebug("warm copies wait for the cluster", {{"why", status.message()}});
+      Pause(stop, kRetryWait);
+    } else if (!status.ok()) {
+      return Fail(status.WithContext("warm copies"));
+    } else if (standbys_->Tasks().empty()) {
+      Pause(stop, kNoStandbysWait);
+    }
+  }
 }
 
 void Engine::EndTransactionsOfDeparted() {

@@ -39,6 +39,7 @@ void Engine::RunMonitor(const std::stop_token& stop) {
     if (status.ready) {
       std::set<base::TaskId> in_use;
       for (const TaskReport& report : status.tasks) in_use.insert(report.id);
+      in_use.insert(status.standbys.begin(), status.standbys.end());
       orphans.Sweep(in_use);
     } else {
       orphans.StartOver();  // What it will be given is not known.

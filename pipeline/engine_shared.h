@@ -19,6 +19,7 @@
 
 namespace pipeline {
 
+class StandbyTasks;
 class StateDirectory;
 
 /// What the stream threads of one engine have in common. All of it outlives them; `partition_counts`
@@ -43,6 +44,8 @@ struct EngineShared {
   CrashLedger* crashes = nullptr;
   /// nullptr: nobody looks for standstills.
   const Pulse* pulse = nullptr;
+  /// nullptr: there are no warm copies.
+  StandbyTasks* standbys = nullptr;
 
   /// "<prefix><application id>-<store>-changelog"
   std::string ChangelogTopic(std::string_view store) const {

@@ -104,7 +104,9 @@ std::string InstanceDirectory::InstanceOfMember(const std::string& group_instanc
 void InstanceDirectory::Refresh(const GroupDescription& group) {
   std::map<base::TopicPartition, std::string> owners;
   std::map<std::string, std::vector<base::TopicPartition>> shares;
+  std::vector<std::string> members;
   for (const GroupMember& member : group.members) {
+    members.push_back(member.group_instance_id);
     const std::string id = InstanceOfMember(member.group_instance_id);
     std::vector<base::TopicPartition>& share = shares[id];
     if (!group.stable) continue;
@@ -117,6 +119,12 @@ void InstanceDirectory::Refresh(const GroupDescription& group) {
   const base::MutexLock lock(mutex_);
   owners_ = std::move(owners);
   shares_ = std::move(shares);
+  if (group.stable) members_ = std::move(members);
+}
+
+std::vector<std::string> InstanceDirectory::Members() const {
+  const base::MutexLock lock(mutex_);
+  return members_;
 }
 
 void InstanceDirectory::Forget() {

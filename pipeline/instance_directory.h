@@ -78,6 +78,11 @@ class InstanceDirectory {
   /// All members, by instance id, each with its share of all topics.
   std::vector<InstanceShare> Shares() const;
 
+  /// The members' names when the group was stable the last time, dead ones among them until it says so.
+  std::vector<std::string> Members() const;
+  /// An instance by its id, with its address when it has told one.
+  Instance Find(const std::string& id) const { return Describe(id); }
+
   /// "<instance id>-<slot>" without the slot.
   static std::string InstanceOfMember(const std::string& group_instance_id);
 
@@ -89,6 +94,7 @@ class InstanceDirectory {
   mutable base::Mutex mutex_;
   std::map<base::TopicPartition, std::string> owners_ GUARDED_BY(mutex_);
   std::map<std::string, std::vector<base::TopicPartition>> shares_ GUARDED_BY(mutex_);
+  std::vector<std::string> members_ GUARDED_BY(mutex_);
 };
 
 }  // namespace pipeline

@@ -124,12 +124,14 @@ struct OutgoingRecord {
   uint64_t tag = 0;
 };
 
-/// A record that the broker will never take (too large, timestamp refused).
+/// A record that the broker will never take as it is.
 struct RefusedRecord {
   std::string topic;
   base::Partition partition;
   uint64_t tag = 0;
   std::string reason;
+  /// Not for what is in it (too large), but for the time that we wrote it at: a clock is wrong.
+  bool by_its_time = false;
 };
 
 /// Writes records for one stream thread, in transactions when made with a transactional id.

@@ -60,8 +60,9 @@ rdkafka::Settings ProducerSettings(const std::string& transactional_id,
   return settings;
 }
 
-/// What no retry can cure: the record itself is wrong for its topic.
-bool IsRefusedForGood(rd_kafka_resp_err_t error) {
+/// Every record of ours carries the wall clock, so what this says is that a clock is wrong (brokers
+/// of 4.0 say INVALID_RECORD for a timestamp, too).
+bool IsRefusedByItsTime(rd_kafka_resp_err_t error) {
   return error == RD_KAFKA_RESP_ERR_INVALID_RECORD || error == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP;
 }
 
@@ -274,8 +275,9 @@ void LibrdkafkaProducer::HandleFailure(const rd_kafka_message_t& message) {
   if (refused_.size() + too_large_.size() >= kRefusedMax) return;
   RefusedRecord record{partition.topic, partition.partition,
                        static_cast<uint64_t>(reinterpret_cast<uintptr_t>(message._private)),
-                       rdkafka::ErrorText(message.err)};
-  if (IsRefusedForGood(message.err)) {
+                       rdkafka::ErrorText(message.err), /*by_its_time=*/false};
+  if (IsRefusedByItsTime(message.err)) {
+    record.by_its_time = true;
     refused_.push_back(std::move(record));
   } else if (IsTooLarge(message.err)) {
     too_large_.push_back({std::move(record), static_cast<int64_t>(message.len + message.key_len)});

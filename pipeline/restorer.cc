@@ -5,21 +5,18 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "state/key_encoding.h"
+#include "pipeline/restore_repair.h"
 
 namespace pipeline {
 namespace {
 
 // Beyond this many groups of changed rows a repair walks the whole store instead.
 constexpr size_t kRepairGroupsMax = 100'000;
-// A repair commits its rows whenever this many bytes wait.
-constexpr size_t kRepairBytesMax = size_t{8} << 20;
-// Note in the task's state: rows were restored, their derived rows are not repaired yet.
-constexpr std::string_view kRepairPendingNote = "repair-pending";
 
 }  // namespace
 
-void Restorer::Add(Task& task, const base::Positions& starts, const base::Positions& ends) {
+void Restorer::Add(Task& task, const base::Positions& starts, const base::Positions& ends,
+                   StandbyTasks::Groups known) {
   Restoring restoring;
   restoring.task = &task;
   for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(task.id().subtopology)) {
@@ -37,7 +34,10 @@ void Restorer::Add(Task& task, const base::Positions& starts, const base::Positi
     changelog.end = end->second;
     restoring.changelogs.push_back(std::move(changelog));
   }
-  restoring.repair_all = task.state()->Note(kRepairPendingNote).value_or("") == "1";
+  const bool pending = task.state()->Note(kRepairPendingNote).value_or("") == "1";
+  restoring.changed = pending;
+  restoring.repair_all = pending && !known.known;
+  restoring.groups = std::move(known.by_store);
   tasks_[task.id()] = std::move(restoring);
   assignment_changed_ = true;
 }
@@ -153,7 +153,7 @@ base::Status Restorer::Apply(const RecordBatch& batch, base::TaskId* corrupt) {
       std::span<const state::RestoredRow> span;
       if (has_rows) {
         span = found->second;
-        const StoreDescription* store = Describe(changelog.store);
+        const StoreDescription* store = FindStore(shared_.topology, changelog.store);
         if (store->options.repair.repair) {
           if (!restoring.changed) {
             RETURN_IF_ERROR(restoring.task->state()->PutNote(kRepairPendingNote, "1"));
@@ -182,61 +182,9 @@ base::Status Restorer::Apply(const RecordBatch& batch, base::TaskId* corrupt) {
 }
 
 base::Status Restorer::Repair(Restoring& restoring) {
-  if (!restoring.changed && !restoring.repair_all) return base::Status::Ok();
-  state::TaskState& task_state = *restoring.task->state();
-  const StoreLookupFunction lookup = [&](std::string_view name) -> state::KeyValueStore& {
-    return task_state.Store(name);
-  };
-  task_state.BeginRecord();
-  for (const StoreDescription& store : shared_.topology.stores()) {
-    if (store.subtopology != restoring.task->id().subtopology || !store.options.repair.repair) {
-      continue;
-    }
-    if (restoring.repair_all) {
-      RETURN_IF_ERROR(RepairAll(restoring, store));
-      continue;
-    }
-    for (const std::string& group : restoring.groups[store.name]) {
-      task_state.BeginRecord();
-      RETURN_IF_ERROR(store.options.repair.repair(group, lookup));
-      if (task_state.pending_bytes() > kRepairBytesMax) {
-        RETURN_IF_ERROR(task_state.Commit({}));
-      }
-    }
-  }
-  RETURN_IF_ERROR(task_state.Commit({}));
-  return task_state.PutNote(kRepairPendingNote, "0");
-}
-
-base::Status Restorer::RepairAll(Restoring& restoring, const StoreDescription& store) {
-  state::TaskState& task_state = *restoring.task->state();
-  const StoreLookupFunction lookup = [&](std::string_view name) -> state::KeyValueStore& {
-    return task_state.Store(name);
-  };
-  std::string from;
-  while (true) {
-    std::string group;
-    bool found = false;
-    RETURN_IF_ERROR(task_state.Store(store.name).Scan(
-        from, "", [&](std::string_view key, std::string_view) {
-          group = store.options.repair.group_of(key);
-          found = true;
-          return false;
-        }));
-    if (!found) return base::Status::Ok();
-    task_state.BeginRecord();
-    RETURN_IF_ERROR(store.options.repair.repair(group, lookup));
-    if (task_state.pending_bytes() > kRepairBytesMax) RETURN_IF_ERROR(task_state.Commit({}));
-    from = state::PrefixEnd(group);
-    if (from.empty()) return base::Status::Ok();
-  }
-}
-
-const StoreDescription* Restorer::Describe(const std::string& name) const {
-  for (const StoreDescription& store : shared_.topology.stores()) {
-    if (store.name == name) return &store;
-  }
-  CHECK(false, "a changelog of an unknown store");
+  if (!restoring.changed) return base::Status::Ok();
+  return RepairGroups(shared_.topology, restoring.task->id(),
+                      restoring.repair_all ? nullptr : &restoring.groups, *restoring.task->state());
 }
 
 }  // namespace pipeline

@@ -11,6 +11,8 @@
 #include "base/status.h"
 #include "pipeline/engine_shared.h"
 #include "pipeline/kafka_client.h"
+#include "pipeline/restore_repair.h"
+#include "pipeline/standby_tasks.h"
 #include "pipeline/task.h"
 
 namespace pipeline {
@@ -29,9 +31,10 @@ class Restorer {
   explicit Restorer(EngineShared& shared) : shared_(shared) {}
 
   /// Starts on `task`. `starts` and `ends` have each of its changelogs' log start and
-  /// read_uncommitted end.
+  /// read_uncommitted end. `known`: what a warm copy, if the task's rows were one, has left to repair.
   /// REQUIRES: the task is open and has state; it stays alive until finished or removed.
-  void Add(Task& task, const base::Positions& starts, const base::Positions& ends);
+  void Add(Task& task, const base::Positions& starts, const base::Positions& ends,
+           StandbyTasks::Groups known = {});
   void Remove(const base::TaskId& id);
   bool empty() const { return tasks_.empty(); }
   void Clear();
@@ -63,7 +66,7 @@ class Restorer {
     /// There was no local copy: what is wrong afterwards is wrong in the changelog.
     bool from_nothing = true;
     /// Groups with changed rows, by store; see RestoreRepair.
-    std::map<std::string, std::set<std::string, std::less<>>> groups;
+    GroupsByStore groups;
     /// Too many groups to remember, or an earlier restore did not get to its repair.
     bool repair_all = false;
   };
@@ -71,8 +74,6 @@ class Restorer {
   base::Status Reassign();
   base::Status Apply(const RecordBatch& batch, base::TaskId* corrupt);
   base::Status Repair(Restoring& restoring);
-  base::Status RepairAll(Restoring& restoring, const StoreDescription& store);
-  const StoreDescription* Describe(const std::string& store) const;
 
   EngineShared& shared_;
   std::unique_ptr<Consumer> reader_;

@@ -31,6 +31,30 @@ StoreLookup StoreRegistry::Find(std::string_view store, base::Partition partitio
   return entry.found;
 }
 
+void StoreRegistry::PublishStandby(std::string_view store, base::Partition partition,
+                                   Standby standby) {
+  const base::MutexLock lock(mutex_);
+  standbys_[{std::string(store), partition}] = std::move(standby);
+}
+
+void StoreRegistry::SetStandbyLag(std::string_view store, base::Partition partition, int64_t lag) {
+  const base::MutexLock lock(mutex_);
+  const auto it = standbys_.find({std::string(store), partition});
+  if (it != standbys_.end()) it->second.lag = lag;
+}
+
+void StoreRegistry::UnpublishStandby(std::string_view store, base::Partition partition) {
+  const base::MutexLock lock(mutex_);
+  standbys_.erase({std::string(store), partition});
+}
+
+StoreRegistry::Standby StoreRegistry::FindStandby(std::string_view store,
+                                                  base::Partition partition) const {
+  const base::MutexLock lock(mutex_);
+  const auto it = standbys_.find({std::string(store), partition});
+  return it == standbys_.end() ? Standby{} : it->second;
+}
+
 void StoreRegistry::Watch(const Pulse& pulse, const base::Clock& clock,
                           std::chrono::nanoseconds turn_max) {
   pulse_ = &pulse;

@@ -49,6 +49,18 @@ class StoreRegistry {
 
   StoreLookup Find(std::string_view store, base::Partition partition) const;
 
+  /// A warm copy of what another instance has: as it was after a commit, and how many changelog
+  /// records it was behind when that was last asked.
+  struct Standby {
+    std::shared_ptr<const state::TaskReader::View> view;
+    int64_t lag = 0;
+  };
+  void PublishStandby(std::string_view store, base::Partition partition, Standby standby);
+  void SetStandbyLag(std::string_view store, base::Partition partition, int64_t lag);
+  void UnpublishStandby(std::string_view store, base::Partition partition);
+  /// No view: there is none here.
+  Standby FindStandby(std::string_view store, base::Partition partition) const;
+
   /// From now on nothing is here while `pulse` is stale, nor what a slot has that has not begun a
   /// turn for `turn_max`: others may have it by then, with newer rows. Both are borrowed. Called
   /// once, before anything is published.
@@ -71,6 +83,7 @@ class StoreRegistry {
   mutable base::Mutex mutex_;
   std::map<std::pair<std::string, base::Partition>, Entry, std::less<>> stores_
       GUARDED_BY(mutex_);
+  std::map<std::pair<std::string, base::Partition>, Standby> standbys_ GUARDED_BY(mutex_);
   const Pulse* pulse_ = nullptr;
   const base::Clock* clock_ = nullptr;
   std::chrono::nanoseconds turn_max_{0};

@@ -561,6 +561,12 @@ base::Status StreamThread::AbortAndReplay(const base::Status& why) {
   base::LogWarn("transaction aborted, its records are replayed",
                 {{"thread", name_}, {"why", why.message()}});
   for (const RefusedRecord& record : producer_->TakeRefused()) {
+    if (record.by_its_time) {
+      // No fault of the event's: as a dead letter it would be lost when the clock is right again.
+      return base::Status::Fatal("topic " + record.topic + " refuses records for their time (" +
+                                 record.reason +
+                                 "): is the clock of this machine, or the broker's, right?");
+    }
     const size_t number = record.tag >> kTagOffsetBits;
     if (record.tag == kChangelogTag || number >= input_numbers_.size()) {
       return base::Status::Fatal("changelog " + record.topic + " refuses records (" +

@@ -18,6 +18,7 @@
 #include "pipeline/engine_shared.h"
 #include "pipeline/kafka_client.h"
 #include "pipeline/restorer.h"
+#include "pipeline/standby_tasks.h"
 #include "pipeline/task.h"
 
 namespace pipeline {
@@ -100,14 +101,13 @@ class StreamThread : private RebalanceListener {
   // Bringing tasks up (stream_thread_tasks.cc).
   base::Status AdvanceTasks(bool* worked);
   base::Status OpenCreatedTasks();
-  base::Status CheckChangelogIds(const std::vector<base::TopicPartition>& changelogs);
   base::Status OpenTask(Task& task, const base::Positions& input_starts,
                         const base::Positions& changelog_ends,
                         const base::Positions& changelog_starts);
   void ResolveStarts(Task& task, const base::Positions& input_starts);
   base::Result<std::unique_ptr<state::TaskState>> OpenState(
       const Task& task, const base::Positions& changelog_ends,
-      const base::Positions& changelog_starts);
+      const base::Positions& changelog_starts, StandbyTasks::Groups* repair);
   base::Status StartRunning(Task& task, int64_t replayed);
   base::Status HandleOutOfRange();
   void MarkCrashed(Task& task);

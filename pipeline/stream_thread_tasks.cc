@@ -1,13 +1,13 @@
 // How a stream thread's tasks come and go: assignment, restore, revocation.
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 #include <utility>
 
 #include "base/log.h"
 #include "pipeline/state_directory.h"
 #include "pipeline/stream_thread.h"
+#include "pipeline/task_opening.h"
 
 namespace pipeline {
 namespace {
@@ -19,15 +19,6 @@ constexpr std::chrono::milliseconds kTaskRetryWait{100};
 // Asking for committed positions blocks while another transaction is open on them.
 constexpr milliseconds kCommittedWait{1000};
 constexpr std::chrono::seconds kStampEvery{60};
-constexpr std::string_view kStampNote = "assigned-at-ms";
-
-std::optional<int64_t> ParseInt(const std::optional<std::string>& text) {
-  if (!text.has_value()) return std::nullopt;
-  int64_t number = 0;
-  const auto result = std::from_chars(text->data(), text->data() + text->size(), number);
-  if (result.ec != std::errc()) return std::nullopt;
-  return number;
-}
 
 }  // namespace
 
@@ -182,7 +173,7 @@ base::Status StreamThread::OpenCreatedTasks() {
   base::Positions changelog_starts;
   base::Positions changelog_ends;
   if (!changelogs.empty()) {
-    RETURN_IF_ERROR(CheckChangelogIds(changelogs));
+    RETURN_IF_ERROR(CheckTopicIds(shared_, changelogs));
     auto earliest = shared_.clients.admin().ListOffsets(changelogs, OffsetSpec::kEarliest,
                                                         Isolation::kReadUncommitted, timeout);
     if (!earliest.ok()) return earliest.status();
@@ -200,29 +191,6 @@ base::Status StreamThread::OpenCreatedTasks() {
       }
     }
     RETURN_IF_ERROR(OpenTask(*task, *starts, changelog_ends, changelog_starts));
-  }
-  return base::Status::Ok();
-}
-
-/// Rows belong to one incarnation of their changelog: before anything is restored or wiped by what a
-/// changelog says, it is asked whether it still is the one that was there at the start. (It is not
-/// when somebody made the topic anew, or when the brokers are another cluster by now.)
-base::Status StreamThread::CheckChangelogIds(const std::vector<base::TopicPartition>& changelogs) {
-  std::set<std::string> names;
-  for (const base::TopicPartition& tp : changelogs) names.insert(tp.topic);
-  const std::vector<std::string> topics(names.begin(), names.end());
-  auto described = shared_.clients.admin().DescribeTopics(topics, shared_.config.request_timeout);
-  if (!described.ok()) return described.status();
-  for (const std::string& topic : topics) {
-    const auto known = shared_.topic_ids.find(topic);
-    const auto found = described->find(topic);
-    if (found == described->end()) {
-      return base::Status::Unavailable("changelog " + topic + " is not there");
-    }
-    if (known == shared_.topic_ids.end() || known->second == found->second.id) continue;
-    return base::Status::Fatal("changelog " + topic + " has topic id " + found->second.id +
-                               " now, but the rows here belong to topic id " + known->second +
-                               ": the topic was made anew, or the brokers are another cluster");
   }
   return base::Status::Ok();
 }
@@ -250,8 +218,9 @@ base::Status StreamThread::OpenTask(Task& task, const base::Positions& input_sta
                                     const base::Positions& changelog_starts) {
   const bool stateful = !shared_.topology.StoreSpecs(task.id().subtopology).empty();
   std::unique_ptr<state::TaskState> state;
+  StandbyTasks::Groups repair;
   if (stateful) {
-    auto opened = OpenState(task, changelog_ends, changelog_starts);
+    auto opened = OpenState(task, changelog_ends, changelog_starts, &repair);
     if (!opened.ok()) return opened.status();
     state = std::move(*opened);
   }
@@ -259,72 +228,23 @@ base::Status StreamThread::OpenTask(Task& task, const base::Positions& input_sta
   ResolveStarts(task, input_starts);
   task.MoveTo(TaskPhase::kRestoring);
   if (!stateful || !shared_.config.changelogs) return StartRunning(task, 0);
-  restorer_.Add(task, changelog_starts, changelog_ends);
+  restorer_.Add(task, changelog_starts, changelog_ends, std::move(repair));
   Report(task);
   return base::Status::Ok();
 }
 
 base::Result<std::unique_ptr<state::TaskState>> StreamThread::OpenState(
     const Task& task, const base::Positions& changelog_ends,
-    const base::Positions& changelog_starts) {
-  state::TaskState::Options options;
-  options.directory = shared_.directory.TaskDirectory(task.id());
-  options.stores = shared_.topology.StoreSpecs(task.id().subtopology);
-  options.memory = &shared_.memory;
-
+    const base::Positions& changelog_starts, StandbyTasks::Groups* repair) {
   std::unique_ptr<state::TaskState> state = shared_.tasks.Take(task.id());
-  if (state == nullptr) {
-    auto opened = shared_.states.Open(options);
-    if (opened.ok()) {
-      state = std::move(*opened);
-    } else if (opened.status().code() != base::StatusCode::kCorruption) {
-      return opened.status();
-    } else {
-      base::LogError("rows unreadable, restoring in full",
-                     {{"task", task.id().ToString()}, {"why", opened.status().message()}});
-    }
+  if (state == nullptr && shared_.standbys != nullptr) {
+    StandbyTasks::Taken taken = shared_.standbys->Take(task.id());
+    state = std::move(taken.state);
+    *repair = std::move(taken.repair);
   }
-  std::string why;
-  if (distrusted_.erase(task.id()) > 0) why = "its rows were unreadable";
-  if (state != nullptr && why.empty()) {
-    const std::optional<int64_t> stamp = ParseInt(state->Note(kStampNote));
-    const bool old = stamp.has_value() &&
-                     shared_.clock.NowMs() - *stamp >
-                         shared_.config.changelog_tombstone_retention.count();
-    for (const auto& [tp, end] : changelog_ends) {
-      if (tp.partition != task.id().partition) continue;
-      const bool mine = std::any_of(options.stores.begin(), options.stores.end(),
-                                    [&, topic = tp.topic](const state::StoreSpec& spec) {
-                                      return spec.changelog &&
-                                             shared_.ChangelogTopic(spec.name) == topic;
-                                    });
-      if (!mine) continue;
-      const std::optional<base::Offset> position = state->Position(tp);
-      if (!position.has_value()) continue;
-      const base::Offset start = changelog_starts.at(tp);
-      if (*position > end) {
-        why = "its position " + std::to_string(position->value) + " in " + tp.ToString() +
-              " is past the end " + std::to_string(end.value);
-      } else if (*position < start) {
-        why = "its position in " + tp.ToString() + " was deleted from the changelog";
-      } else if (old && *position < end) {
-        why = "it is older than the changelog keeps tombstones";
-      }
-    }
-  }
-  if (state == nullptr || !why.empty()) {
-    if (!why.empty()) {
-      base::LogError("local copy not usable, restoring in full",
-                     {{"task", task.id().ToString()}, {"why", why}});
-      // A query may hold a reader for a moment; then the directory is still locked.
-      state.reset();
-    }
-    RETURN_IF_ERROR(shared_.states.Destroy(options.directory));
-    auto opened = shared_.states.Open(options);
-    if (!opened.ok()) return opened.status();
-    state = std::move(*opened);
-  }
-  return state;
+  const bool distrusted = distrusted_.erase(task.id()) > 0;
+  return OpenTaskState(shared_, task.id(), std::move(state), distrusted, changelog_starts,
+                       changelog_ends);
 }
 
 base::Status StreamThread::StartRunning(Task& task, int64_t replayed) {
@@ -342,7 +262,7 @@ base::Status StreamThread::StartRunning(Task& task, int64_t replayed) {
     started = task.state()->Commit(starts);
     // Only now is the copy as new as its changelog.
     if (started.ok()) {
-      started = task.state()->PutNote(kStampNote, std::to_string(shared_.clock.NowMs()));
+      started = StampTaskState(*task.state(), shared_.clock);
     }
     if (started.code() == base::StatusCode::kCorruption) distrusted_.insert(task.id());
     if (started.code() == base::StatusCode::kFatal ||
@@ -457,7 +377,7 @@ void StreamThread::RenewStamps() {
   for (const auto& [id, task] : tasks_) {
     if (task->state() == nullptr || task->phase() != TaskPhase::kRunning) continue;
     const base::Status put =
-        task->state()->PutNote(kStampNote, std::to_string(shared_.clock.NowMs()));
+        StampTaskState(*task->state(), shared_.clock);
     if (!put.ok()) {
       base::LogWarn("cannot renew the stamp", {{"task", id.ToString()}, {"why", put.ToString()}});
     }

@@ -16,6 +16,7 @@
 #include "pipeline/kafka_client.h"
 #include "pipeline/position_watch.h"
 #include "pipeline/store_registry.h"
+#include "serving/http_message.h"
 #include "stages/topics.h"
 #include "stages/user.h"
 
@@ -50,6 +51,10 @@ struct Backend {
   /// Which instance has the inboxes of this partition of `notifications`, by what the group says;
   /// nullopt while nobody is known to (a rebalance, an instance that has just come).
   std::function<std::optional<pipeline::Instance>(base::Partition)> find_owner;
+  /// Another instance that keeps a warm copy of these inboxes; unset: nobody does.
+  std::function<std::optional<pipeline::Instance>(base::Partition)> find_standby = {};
+  /// Takes a request as if it had just come in; set by InboxService.
+  std::function<void(Request, Respond)> take_again = {};
   /// "<application id>/<instance id>": what a request that is forwarded to this instance has in its
   /// header.
   std::string instance_name;

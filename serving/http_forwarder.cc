@@ -161,6 +161,9 @@ class HttpForwarder::Impl {
     if (const auto type = request.Header("Content-Type")) {
       forwarded.headers.emplace_back("Content-Type", *type);
     }
+    if (const auto stale = request.Header(kStaleHeader)) {
+      forwarded.headers.emplace_back(kStaleHeader, *stale);
+    }
     forwarded.headers.emplace_back(kForwardedHeader, application_id_ + "/" + to.id);
     forwarded.body = request.body;
     return ToOutgoing(forwarded, address.ToText());

@@ -76,7 +76,7 @@ void InboxApi::AddRoutes(Router& router) {
       [this](const Request& request, const Respond& respond) { GetCounts(request, respond); });
 }
 
-void InboxApi::GetInbox(const Request& request, const Respond& respond) const {
+void InboxApi::GetInbox(const Request& request, Respond respond) const {
   const auto refuse = [&respond](const Problem& problem) { respond(ToResponse(problem)); };
   const std::string& user = request.PathParameter("user");
   if (const auto problem = CheckUserId(user)) return refuse(*problem);
@@ -88,7 +88,7 @@ void InboxApi::GetInbox(const Request& request, const Respond& respond) const {
   }
   stages::InboxFilter filter;
   if (const auto problem = ReadFilter(request, filter)) return refuse(*problem);
-  const InboxView view = OpenInbox(backend_, user, request, respond, Unavailable);
+  const InboxView view = OpenInboxOrCopy(backend_, user, request, respond, Unavailable);
   if (view == nullptr) return;
   const auto page = stages::ReadPage(
       view->Store(stages::kInboxStore), view->Store(stages::kInboxUnreadStore), user, filter,
@@ -107,10 +107,10 @@ void InboxApi::GetInbox(const Request& request, const Respond& respond) const {
   respond(JsonAnswer(std::move(body)));
 }
 
-void InboxApi::GetCounts(const Request& request, const Respond& respond) const {
+void InboxApi::GetCounts(const Request& request, Respond respond) const {
   const std::string& user = request.PathParameter("user");
   if (const auto problem = CheckUserId(user)) return respond(ToResponse(*problem));
-  const InboxView view = OpenInbox(backend_, user, request, respond, Unavailable);
+  const InboxView view = OpenInboxOrCopy(backend_, user, request, respond, Unavailable);
   if (view == nullptr) return;
   const auto counts = stages::ReadCounts(view->Store(stages::kInboxStore), user);
   if (!counts.ok()) return respond(Unavailable(ReportUnreadableInbox(counts.status())));

@@ -21,8 +21,8 @@ class InboxApi {
   void AddRoutes(Router& router);
 
  private:
-  void GetInbox(const Request& request, const Respond& respond) const;
-  void GetCounts(const Request& request, const Respond& respond) const;
+  void GetInbox(const Request& request, Respond respond) const;
+  void GetCounts(const Request& request, Respond respond) const;
 
   const Backend& backend_;
 };

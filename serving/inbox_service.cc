@@ -15,7 +15,7 @@ namespace serving {
 
 struct InboxService::Impl {
   Impl(Backend backend_in, std::shared_ptr<Timers> timers)
-      : backend(std::move(backend_in)),
+      : backend(WithTakeAgain(std::move(backend_in))),
         inbox(backend),
         actions(backend, timers),
         events(backend),
@@ -28,6 +28,13 @@ struct InboxService::Impl {
     users.AddRoutes(router);
     seed.AddRoutes(router);
     operations.AddRoutes(router);
+  }
+
+  Backend WithTakeAgain(Backend complete) {
+    complete.take_again = [this](Request request, Respond respond) {
+      router.Handle(std::move(request), std::move(respond));
+    };
+    return complete;
   }
 
   const Backend backend;

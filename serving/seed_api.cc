@@ -236,6 +236,7 @@ void SeedApi::GetNotifications(const Request& request, const Respond& respond) c
   if (!number.has_value() || std::to_string(*number) != user) {
     return respond(Json(200, std::string(kNoNotifications)));
   }
+  // No copies: its clients know of no header that says "a little old".
   const InboxView view =
       OpenInbox(backend_, user, request, WithoutProblems(respond), UnavailableMessage);
   if (view == nullptr) return;

@@ -1,4 +1,5 @@
-// How the engine lives with stages that throw and processes that stand still, on the in-memory twin.
+// How the engine lives with stages that throw and processes that stand still, on the in-memory
+// twin.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -214,9 +215,8 @@ TEST_F(Healing, AThreadThatIsHealedGoesOnWhereItWas) {
   ASSERT_TRUE(process.engine.Start(interrupted_).ok());
   ASSERT_TRUE(RunUntil(process, [&] { return throws_ >= 1; }).ok());
   always_ = false;
-  const base::Status ran = RunUntil(process, [&] {
-    return Values("out").size() + Values("dead-letters").size() == 2;
-  });
+  const base::Status ran =
+      RunUntil(process, [&] { return Values("out").size() + Values("dead-letters").size() == 2; });
   ASSERT_TRUE(ran.ok()) << ran.ToString();
   process.engine.Stop();
 }

@@ -1,0 +1,331 @@
+#include "pipeline/standby_tasks.h"
+
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "base/log.h"
+#include "pipeline/engine_shared.h"
+#include "pipeline/restore_repair.h"
+#include "pipeline/state_directory.h"
+#include "pipeline/task_opening.h"
+
+namespace pipeline {
+namespace {
+
+constexpr milliseconds kPollWait{100};
+constexpr std::chrono::milliseconds kLagsEvery{1000};
+constexpr std::chrono::milliseconds kOpenRetryWait{200};
+// Beyond this many groups of changed rows whoever takes the copy looks at all of them.
+constexpr size_t kGroupsMax = 100'000;
+constexpr char kLagName[] = "herald_standby_lag_records";
+constexpr char kLagHelp[] =
+    "Changelog records that a warm copy of another instance's task is behind.";
+
+base::Labels LabelsOf(const std::string& store, base::Partition partition) {
+  return {{"store", store}, {"partition", std::to_string(partition.value)}};
+}
+
+}  // namespace
+
+StandbyTasks::~StandbyTasks() {
+  const base::MutexLock lock(mutex_);
+  for (const auto& [id, copy] : copies_) Unpublish(id);
+}
+
+void StandbyTasks::Want(std::set<base::TaskId> wanted) {
+  const base::MutexLock lock(mutex_);
+  wanted_ = std::move(wanted);
+}
+
+std::vector<base::TaskId> StandbyTasks::Tasks() const {
+  const base::MutexLock lock(mutex_);
+  std::vector<base::TaskId> tasks;
+  for (const auto& [id, copy] : copies_) tasks.push_back(id);
+  return tasks;
+}
+
+StandbyTasks::Taken StandbyTasks::Take(const base::TaskId& id) {
+  const base::MutexLock lock(mutex_);
+  const auto it = copies_.find(id);
+  if (it == copies_.end()) return {};
+  Taken taken{std::move(it->second.state), std::move(it->second.repair)};
+  Drop(id);
+  // Whoever takes it is the owner; a plan that is a moment old may still say otherwise.
+  wanted_.erase(id);
+  base::LogInfo("a warm copy takes over", {{"task", id.ToString()}});
+  return taken;
+}
+
+base::Status StandbyTasks::RunOnce() {
+  CloseUnwanted();
+  RETURN_IF_ERROR(OpenNext());
+  RETURN_IF_ERROR(Reassign());
+  if (reader_ == nullptr) return base::Status::Ok();
+  auto batch = reader_->Poll(kPollWait, shared_.config.restore_records_max);
+  if (!batch.ok()) return batch.status();
+  RETURN_IF_ERROR(Apply(**batch));
+  for (const base::TopicPartition& gone : reader_->TakeOutOfRange()) {
+    const base::MutexLock lock(mutex_);
+    for (const auto& [id, copy] : copies_) {
+      const bool mine =
+          std::any_of(copy.changelogs.begin(), copy.changelogs.end(),
+                      [&](const Changelog& changelog) { return changelog.tp == gone; });
+      if (!mine) continue;
+      // Opened anew it is found to be too old, and restored in full.
+      Drop(base::TaskId(id));
+      break;
+    }
+  }
+  return MeasureLags();
+}
+
+void StandbyTasks::CloseUnwanted() {
+  const base::MutexLock lock(mutex_);
+  std::vector<base::TaskId> unwanted;
+  for (const auto& [id, copy] : copies_) {
+    if (!wanted_.contains(id)) unwanted.push_back(id);
+  }
+  for (const base::TaskId& id : unwanted) {
+    Drop(id);
+    base::LogInfo("a warm copy is not needed here any more", {{"task", id.ToString()}});
+  }
+}
+
+/// One at a time: each asks the cluster.
+base::Status StandbyTasks::OpenNext() {
+  if (shared_.clock.Monotonic() < retry_at_) return base::Status::Ok();
+  std::set<base::TaskId> running;
+  for (const TaskReport& report : shared_.tasks.Reports()) {
+    if (report.phase != TaskPhase::kSuspended) running.insert(report.id);
+  }
+  std::optional<base::TaskId> next;
+  {
+    const base::MutexLock lock(mutex_);
+    for (const base::TaskId& id : wanted_) {
+      // The plan is a moment old: what runs here is no copy.
+      if (copies_.contains(id) || running.contains(id)) continue;
+      next = id;
+      break;
+    }
+  }
+  if (!next.has_value()) return base::Status::Ok();
+  const base::Status opened = Open(*next);
+  if (opened.code() != base::StatusCode::kUnavailable) return opened;
+  retry_at_ = shared_.clock.Monotonic() + kOpenRetryWait;
+  base::LogDebug("a warm copy cannot be opened yet",
+                 {{"task", next->ToString()}, {"why", opened.message()}});
+  return base::Status::Ok();
+}
+
+base::Status StandbyTasks::Open(const base::TaskId& id) {
+  Copy copy;
+  std::vector<base::TopicPartition> changelogs;
+  for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(id.subtopology)) {
+    if (!spec.changelog) continue;
+    copy.changelogs.push_back(
+        {{shared_.ChangelogTopic(spec.name), id.partition}, spec.name, {}, {}});
+    changelogs.push_back(copy.changelogs.back().tp);
+  }
+  RETURN_IF_ERROR(CheckTopicIds(shared_, changelogs));
+  const milliseconds timeout = shared_.config.request_timeout;
+  auto starts = shared_.clients.admin().ListOffsets(changelogs, OffsetSpec::kEarliest,
+                                                    Isolation::kReadUncommitted, timeout);
+  if (!starts.ok()) return starts.status();
+  auto ends = shared_.clients.admin().ListOffsets(changelogs, OffsetSpec::kLatest,
+                                                  Isolation::kReadUncommitted, timeout);
+  if (!ends.ok()) return ends.status();
+  // What a thread of this process has let go of is taken as it is.
+  auto opened = OpenTaskState(shared_, id, shared_.tasks.Take(id), false, *starts, *ends);
+  if (!opened.ok()) return opened.status();
+  copy.state = std::move(*opened);
+  copy.repair.known = copy.state->Note(kRepairPendingNote).value_or("") != "1";
+  for (Changelog& changelog : copy.changelogs) {
+    const base::Offset start = starts->at(changelog.tp);
+    changelog.position = std::max(copy.state->Position(changelog.tp).value_or(start), start);
+    changelog.end = ends->at(changelog.tp);
+  }
+  base::LogInfo("keeping a warm copy", {{"task", id.ToString()}, {"behind", LagOf(copy)}});
+  const base::MutexLock lock(mutex_);
+  shared_.tasks.Forget(id);
+  copies_[id] = std::move(copy);
+  assignment_changed_ = true;
+  return base::Status::Ok();
+}
+
+base::Status StandbyTasks::Reassign() {
+  std::vector<AssignedPartition> assigned;
+  {
+    const base::MutexLock lock(mutex_);
+    if (!assignment_changed_) return base::Status::Ok();
+    for (const auto& [id, copy] : copies_) {
+      for (const Changelog& changelog : copy.changelogs) {
+        assigned.push_back({changelog.tp, changelog.position, false});
+      }
+    }
+    assignment_changed_ = false;
+  }
+  base::Status status;
+  if (assigned.empty()) {
+    reader_.reset();
+    return status;
+  }
+  if (reader_ == nullptr) {
+    auto reader = shared_.clients.NewReader();
+    status = reader.status();
+    if (reader.ok()) reader_ = std::move(*reader);
+  }
+  if (status.ok()) status = reader_->Assign(assigned);
+  if (status.ok()) return status;
+  const base::MutexLock lock(mutex_);
+  assignment_changed_ = true;
+  return status;
+}
+
+base::Status StandbyTasks::Apply(const RecordBatch& batch) {
+  std::map<std::pair<std::string_view, base::Partition>, std::vector<state::RestoredRow>> rows;
+  std::map<std::pair<std::string_view, base::Partition>, base::Offset> last;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    const RawRecord& record = batch.record(i);
+    const std::pair key{record.metadata.topic, record.metadata.partition};
+    rows[key].push_back({record.key.value_or(std::string_view()), record.value});
+    last[key] = record.metadata.offset;
+  }
+  const base::MutexLock lock(mutex_);
+  std::vector<base::TaskId> corrupt;
+  for (auto& [id, copy] : copies_) {
+    bool between_transactions = true;
+    for (Changelog& changelog : copy.changelogs) {
+      const std::pair key{std::string_view(changelog.tp.topic), changelog.tp.partition};
+      const auto found = rows.find(key);
+      base::Offset next =
+          std::max(changelog.position, reader_->Position(changelog.tp).value_or(base::Offset{0}));
+      if (found != rows.end()) {
+        // A record is followed by another one of its transaction, or by the marker that ends it.
+        if (next.value <= last[key].value + 1) between_transactions = false;
+        next = std::max(next, base::Offset{last[key].value + 1});
+      }
+      if (next == changelog.position) continue;
+      static const std::vector<state::RestoredRow> kNone;
+      const base::Status applied =
+          ApplyTo(id, copy, changelog, found == rows.end() ? kNone : found->second, next);
+      if (applied.code() == base::StatusCode::kCorruption) {
+        corrupt.push_back(id);
+        between_transactions = false;
+        break;
+      }
+      RETURN_IF_ERROR(applied);
+    }
+    if (between_transactions && (copy.repair_due || !copy.published)) {
+      RETURN_IF_ERROR(Settle(id, copy));
+    }
+  }
+  for (const base::TaskId& id : corrupt) {
+    base::LogError("a warm copy is unreadable, restoring it in full", {{"task", id.ToString()}});
+    Drop(id);
+    RETURN_IF_ERROR(shared_.states.Destroy(shared_.directory.TaskDirectory(id)));
+  }
+  return base::Status::Ok();
+}
+
+base::Status StandbyTasks::ApplyTo(const base::TaskId& id, Copy& copy, Changelog& changelog,
+                                   const std::vector<state::RestoredRow>& rows, base::Offset next) {
+  const StoreDescription* store = FindStore(shared_.topology, changelog.store);
+  if (!rows.empty() && store->options.repair.repair) {
+    if (!copy.repair_due) RETURN_IF_ERROR(copy.state->PutNote(kRepairPendingNote, "1"));
+    copy.repair_due = true;
+    auto& groups = copy.repair.by_store[changelog.store];
+    for (const state::RestoredRow& row : rows) {
+      if (!copy.repair.known) break;
+      const std::string_view group = store->options.repair.group_of(row.key);
+      if (groups.find(group) == groups.end()) groups.emplace(group);
+      if (groups.size() > kGroupsMax) copy.repair = {};
+    }
+  }
+  const base::Status applied = copy.state->ApplyRestored(changelog.store, rows, changelog.tp, next);
+  if (!applied.ok()) return applied.WithContext("warm copy of task " + id.ToString());
+  changelog.position = next;
+  return base::Status::Ok();
+}
+
+/// Only transactions come whole; without them a copy is repaired by whoever takes it, and shows
+/// nothing before.
+base::Status StandbyTasks::Settle(const base::TaskId& id, Copy& copy) {
+  if (shared_.config.guarantee != Guarantee::kExactlyOnce || LagOf(copy) > 0) {
+    return base::Status::Ok();
+  }
+  RETURN_IF_ERROR(RepairGroups(shared_.topology, id,
+                               copy.repair.known ? &copy.repair.by_store : nullptr, *copy.state));
+  copy.repair = {.known = true, .by_store = {}};
+  copy.repair_due = false;
+  RETURN_IF_ERROR(StampTaskState(*copy.state, shared_.clock));
+  const auto reader = copy.state->MakeReader();
+  const std::shared_ptr<const state::TaskReader::View> view = reader->Snapshot();
+  for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(id.subtopology)) {
+    shared_.stores.PublishStandby(spec.name, id.partition, {view, LagOf(copy)});
+  }
+  copy.published = true;
+  return base::Status::Ok();
+}
+
+int64_t StandbyTasks::LagOf(const Copy& copy) {
+  int64_t lag = 0;
+  for (const Changelog& changelog : copy.changelogs) {
+    lag += std::max(int64_t{0}, changelog.end.value - changelog.position.value);
+  }
+  return lag;
+}
+
+base::Status StandbyTasks::MeasureLags() {
+  const std::chrono::nanoseconds now = shared_.clock.Monotonic();
+  if (now - lags_at_ < kLagsEvery) return base::Status::Ok();
+  lags_at_ = now;
+  std::vector<base::TopicPartition> changelogs;
+  {
+    const base::MutexLock lock(mutex_);
+    for (const auto& [id, copy] : copies_) {
+      for (const Changelog& changelog : copy.changelogs) changelogs.push_back(changelog.tp);
+    }
+  }
+  if (changelogs.empty()) return base::Status::Ok();
+  auto ends = shared_.clients.admin().ListOffsets(
+      changelogs, OffsetSpec::kLatest, Isolation::kReadCommitted, shared_.config.request_timeout);
+  // What was known stays: there is nothing newer to read either.
+  if (!ends.ok()) return base::Status::Ok();
+  const base::MutexLock lock(mutex_);
+  for (auto& [id, copy] : copies_) {
+    for (Changelog& changelog : copy.changelogs) {
+      if (const auto end = ends->find(changelog.tp); end != ends->end()) {
+        changelog.end = end->second;
+      }
+      shared_.metrics.AddGauge(kLagName, kLagHelp, LabelsOf(changelog.store, id.partition))
+          .Set(static_cast<double>(
+              std::max(int64_t{0}, changelog.end.value - changelog.position.value)));
+    }
+    if (!copy.published) continue;
+    for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(id.subtopology)) {
+      shared_.stores.SetStandbyLag(spec.name, id.partition, LagOf(copy));
+    }
+  }
+  return base::Status::Ok();
+}
+
+void StandbyTasks::Drop(const base::TaskId& id) {
+  const auto it = copies_.find(id);
+  if (it == copies_.end()) return;
+  Unpublish(id);
+  for (const Changelog& changelog : it->second.changelogs) {
+    shared_.metrics.RemoveGauge(kLagName, LabelsOf(changelog.store, id.partition));
+  }
+  copies_.erase(it);
+  assignment_changed_ = true;
+}
+
+void StandbyTasks::Unpublish(const base::TaskId& id) {
+  for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(id.subtopology)) {
+    shared_.stores.UnpublishStandby(spec.name, id.partition);
+  }
+}
+
+}  // namespace pipeline
