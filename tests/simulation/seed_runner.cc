@@ -29,7 +29,7 @@ void SeedRunner::Run(const Options& options) {
 }
 
 void SeedRunner::Take(uint64_t seed, const Outcome& outcome, const Options& options) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   ++seeds_;
   events_ += static_cast<uint64_t>(outcome.events);
   turns_ += static_cast<uint64_t>(outcome.turns);

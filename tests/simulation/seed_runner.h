@@ -7,10 +7,10 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "tests/simulation/simulation.h"
 
 namespace simulation {
@@ -58,7 +58,7 @@ class SeedRunner {
 
   std::atomic<uint64_t> next_ = 1;
   std::array<std::atomic<uint64_t>, kThreadsMax> under_way_{};
-  std::mutex mutex_;  ///< For the rest, while they run.
+  base::Mutex mutex_;  ///< For the rest, while they run.
   std::chrono::nanoseconds began_{0};
   std::chrono::nanoseconds reported_{0};
   std::vector<Failure> failures_;

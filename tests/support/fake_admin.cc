@@ -1,3 +1,4 @@
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -24,14 +25,15 @@ class FakeAdmin : public pipeline::Admin {
       : incarnation_(std::move(incarnation)), broker_(incarnation_->broker) {}
 
   Result<std::string> ClusterId(milliseconds) override {
-    return Ask<std::string>("admin.cluster_id",
-                            [&]() -> Result<std::string> { return broker_.cluster_id; });
+    return Ask<std::string>(
+        "admin.cluster_id",
+        [&]() REQUIRES(broker_.mutex) -> Result<std::string> { return broker_.cluster_id; });
   }
 
   Result<std::map<std::string, TopicDescription>> DescribeTopics(std::span<const std::string> names,
                                                                  milliseconds) override {
     using Topics = std::map<std::string, TopicDescription>;
-    return Ask<Topics>("admin.describe_topics", [&]() -> Result<Topics> {
+    return Ask<Topics>("admin.describe_topics", [&]() REQUIRES(broker_.mutex) -> Result<Topics> {
       Topics described;
       for (const std::string& name : names) {
         const auto topic = broker_.topics.find(name);
@@ -48,7 +50,7 @@ class FakeAdmin : public pipeline::Admin {
 
   Status CreateTopics(std::span<const pipeline::NewTopic> topics, milliseconds) override {
     return Ask<bool>("admin.create_topics",
-                     [&]() -> Result<bool> {
+                     [&]() REQUIRES(broker_.mutex) -> Result<bool> {
                        for (const pipeline::NewTopic& topic : topics) {
                          if (topic.partitions < 1)
                            return Status::Fatal(topic.name + ": no partitions");
@@ -62,7 +64,7 @@ class FakeAdmin : public pipeline::Admin {
 
   Result<Positions> ListOffsets(std::span<const TopicPartition> partitions, OffsetSpec spec,
                                 Isolation isolation, milliseconds) override {
-    return Ask<Positions>("admin.list_offsets", [&]() -> Result<Positions> {
+    return Ask<Positions>("admin.list_offsets", [&]() REQUIRES(broker_.mutex) -> Result<Positions> {
       Positions offsets;
       for (const TopicPartition& tp : partitions) {
         const PartitionLog* log = broker_.Log(tp);
@@ -80,7 +82,7 @@ class FakeAdmin : public pipeline::Admin {
   Result<pipeline::GroupDescription> DescribeGroup(const std::string& group,
                                                    milliseconds) override {
     using pipeline::GroupDescription;
-    return Ask<GroupDescription>("admin.describe_group", [&]() -> Result<GroupDescription> {
+    return Ask<GroupDescription>("admin.describe_group", [&]() REQUIRES(broker_.mutex) -> Result<GroupDescription> {
       GroupDescription description;
       description.stable = true;
       const auto found = broker_.groups.find(group);
@@ -96,11 +98,11 @@ class FakeAdmin : public pipeline::Admin {
   }
 
  private:
-  template <typename T, typename Answer>
-  Result<T> Ask(const std::string& name, Answer&& answer) {
+  template <typename T>
+  Result<T> Ask(const std::string& name, const std::function<Result<T>()>& answer) {
     return incarnation_->Call(name, [&](Status fault) -> Result<T> {
       if (!fault.ok()) return fault;
-      const std::lock_guard lock(broker_.mutex);
+      const base::MutexLock lock(broker_.mutex);
       if (!broker_.reachable) return Status::Unavailable("no broker can be reached");
       return answer();
     });

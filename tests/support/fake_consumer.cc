@@ -68,7 +68,7 @@ class FakeConsumer : public pipeline::Consumer {
       CHECK(listener_ == nullptr, "subscribed before");
       listener_ = listener;
       topics_ = topics;
-      const std::lock_guard lock(broker_.mutex);
+      const base::MutexLock lock(broker_.mutex);
       member_id_ = Group_().Join(instance_id_, topics_, broker_.Counts());
       return Status::Ok();
     });
@@ -141,9 +141,9 @@ class FakeConsumer : public pipeline::Consumer {
     return incarnation_->Call(prefix_ + "committed", [&](Status fault) -> Result<Positions> {
       if (!fault.ok()) return fault;
       CHECK(!group_id_.empty(), "a reader has no committed positions");
-      const std::lock_guard lock(broker_.mutex);
+      const base::MutexLock lock(broker_.mutex);
       if (!broker_.reachable) return Status::Unavailable("no broker can be reached");
-      const auto stable = [&] {
+      const auto stable = [&]() REQUIRES(broker_.mutex) {
         for (const auto& [transaction, pending] : Group_().pending) {
           for (const TopicPartition& tp : partitions) {
             if (pending.contains(tp)) return false;
@@ -167,7 +167,7 @@ class FakeConsumer : public pipeline::Consumer {
   Status CommitPositions(const Positions& positions) override {
     return incarnation_->Call(prefix_ + "commit_positions", [&](Status fault) -> Status {
       if (!fault.ok()) return fault;
-      const std::lock_guard lock(broker_.mutex);
+      const base::MutexLock lock(broker_.mutex);
       if (!broker_.reachable) return Status::Unavailable("no broker can be reached");
       if (Status member = CheckMembership(broker_, Metadata()); !member.ok()) {
         return Status::Lost(member.message());
@@ -188,11 +188,11 @@ class FakeConsumer : public pipeline::Consumer {
       if (listener_ == nullptr) return Status::Ok();
       bool member = false;
       {
-        const std::lock_guard lock(broker_.mutex);
+        const base::MutexLock lock(broker_.mutex);
         member = Group_().Find(member_id_) != nullptr;
       }
       GiveUp(/*lost=*/!member);
-      const std::lock_guard lock(broker_.mutex);
+      const base::MutexLock lock(broker_.mutex);
       if (Group_().Find(member_id_) != nullptr) Group_().Remove(member_id_, broker_.Counts());
       return Status::Ok();
     });
@@ -206,14 +206,14 @@ class FakeConsumer : public pipeline::Consumer {
     bool stands_still = false;
   };
 
-  FakeGroup& Group_() { return broker_.groups[group_id_]; }
+  FakeGroup& Group_() REQUIRES(broker_.mutex) { return broker_.groups[group_id_]; }
 
   FakeGroupMetadata Metadata() const {
     return FakeGroupMetadata(group_id_, member_id_, instance_id_, generation_);
   }
 
   bool Reachable() {
-    const std::lock_guard lock(broker_.mutex);
+    const base::MutexLock lock(broker_.mutex);
     return broker_.reachable;
   }
 
@@ -222,7 +222,7 @@ class FakeConsumer : public pipeline::Consumer {
       std::this_thread::yield();
       return;
     }
-    const std::lock_guard lock(broker_.mutex);
+    const base::MutexLock lock(broker_.mutex);
     broker_.poll_clock->Advance(timeout);
   }
 
@@ -267,7 +267,7 @@ class FakeConsumer : public pipeline::Consumer {
     enum class Turn { kNone, kLost, kRevoke, kAssign };
     Turn turn = Turn::kNone;
     {
-      const std::lock_guard lock(broker_.mutex);
+      const base::MutexLock lock(broker_.mutex);
       FakeGroup::Member* member = Group_().Find(member_id_);
       if (member == nullptr) {
         if (Group_().FencedBy(member_id_, instance_id_)) {
@@ -283,7 +283,7 @@ class FakeConsumer : public pipeline::Consumer {
     *served = turn != Turn::kNone;
     if (turn == Turn::kLost || turn == Turn::kRevoke) {
       GiveUp(turn == Turn::kLost);
-      const std::lock_guard lock(broker_.mutex);
+      const base::MutexLock lock(broker_.mutex);
       if (turn == Turn::kLost) {
         member_id_ = Group_().Join(instance_id_, topics_, broker_.Counts());
       } else if (FakeGroup::Member* member = Group_().Find(member_id_);
@@ -299,7 +299,7 @@ class FakeConsumer : public pipeline::Consumer {
 
   void TakeShare() {
     {
-      const std::lock_guard lock(broker_.mutex);
+      const base::MutexLock lock(broker_.mutex);
       FakeGroup::Member* member = Group_().Find(member_id_);
       if (member == nullptr || Group_().preparing()) return;
       generation_ = Group_().generation();
@@ -316,7 +316,7 @@ class FakeConsumer : public pipeline::Consumer {
   }
 
   void Fetch(size_t records_max, FakeRecordBatch& batch) {
-    const std::lock_guard lock(broker_.mutex);
+    const base::MutexLock lock(broker_.mutex);
     size_t limit = records_max;
     if (broker_.poll_records_max > 0) {
       limit = std::min<size_t>(limit, 1 + broker_.Random(broker_.poll_records_max));
@@ -327,7 +327,8 @@ class FakeConsumer : public pipeline::Consumer {
     for (const TopicPartition& tp : order) FetchFrom(tp, limit, batch);
   }
 
-  void FetchFrom(const TopicPartition& tp, size_t limit, FakeRecordBatch& batch) {
+  void FetchFrom(const TopicPartition& tp, size_t limit, FakeRecordBatch& batch)
+      REQUIRES(broker_.mutex) {
     Read& read = reads_[tp];
     const PartitionLog* log = broker_.Log(tp);
     if (log == nullptr || read.paused || read.stands_still) return;

@@ -3,13 +3,13 @@
 #include <atomic>
 #include <deque>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "base/mutex.h"
 #include "base/status.h"
 #include "tests/support/fake_broker.h"
 #include "tests/support/fake_kafka.h"
@@ -30,7 +30,7 @@ struct Incarnation {
     Step(name + ".before");
     if (dead) return base::Status::Lost("this process has crashed");
     {
-      const std::lock_guard lock(broker.mutex);
+      const base::MutexLock lock(broker.mutex);
       broker.Tick();
     }
     auto result = body(TakeFailure(name));
@@ -42,7 +42,7 @@ struct Incarnation {
   void Step(const std::string& step) {
     FakeClients::StepHook current;
     {
-      const std::lock_guard lock(mutex);
+      const base::MutexLock lock(mutex);
       current = hook;
     }
     if (!current) return;
@@ -55,7 +55,7 @@ struct Incarnation {
   }
 
   base::Status TakeFailure(const std::string& name) {
-    const std::lock_guard lock(mutex);
+    const base::MutexLock lock(mutex);
     const auto waiting = failures.find(name);
     if (waiting == failures.end() || waiting->second.empty()) return base::Status::Ok();
     base::Status status = waiting->second.front();
@@ -64,7 +64,7 @@ struct Incarnation {
   }
 
   base::Status TakeLostAnswer(const std::string& name) {
-    const std::lock_guard lock(mutex);
+    const base::MutexLock lock(mutex);
     const auto waiting = lost_answers.find(name);
     if (waiting == lost_answers.end()) return base::Status::Ok();
     base::Status status = std::move(waiting->second);
@@ -73,12 +73,12 @@ struct Incarnation {
   }
 
   std::optional<LostCommit> TakeLostCommit() {
-    const std::lock_guard lock(mutex);
+    const base::MutexLock lock(mutex);
     return std::exchange(lost_commit, std::nullopt);
   }
 
   std::optional<std::string> TakeRefusal(const std::string& topic) {
-    const std::lock_guard lock(mutex);
+    const base::MutexLock lock(mutex);
     const auto refusal = refusals.find(topic);
     if (refusal == refusals.end()) return std::nullopt;
     std::string reason = std::move(refusal->second);
@@ -89,12 +89,12 @@ struct Incarnation {
   FakeBroker& broker;
   const FakeClients::Options options;
   std::atomic<bool> dead = false;
-  std::mutex mutex;  ///< For the rest.
-  FakeClients::StepHook hook;
-  std::map<std::string, std::deque<base::Status>> failures;
-  std::map<std::string, base::Status> lost_answers;
-  std::optional<LostCommit> lost_commit;
-  std::map<std::string, std::string> refusals;
+  base::Mutex mutex;
+  FakeClients::StepHook hook GUARDED_BY(mutex);
+  std::map<std::string, std::deque<base::Status>> failures GUARDED_BY(mutex);
+  std::map<std::string, base::Status> lost_answers GUARDED_BY(mutex);
+  std::optional<LostCommit> lost_commit GUARDED_BY(mutex);
+  std::map<std::string, std::string> refusals GUARDED_BY(mutex);
 };
 
 }  // namespace support

@@ -1,6 +1,5 @@
 #include "tests/support/fake_kafka.h"
 
-#include <mutex>
 #include <utility>
 
 #include "base/check.h"
@@ -20,7 +19,7 @@ namespace {
 constexpr int64_t kOwnClockMs = 1795237200000;
 
 std::vector<StoredRecord> Collect(const FakeBroker& broker, const std::string& topic,
-                                  bool committed_only) {
+                                  bool committed_only) REQUIRES(broker.mutex) {
   std::vector<StoredRecord> records;
   const auto found = broker.topics.find(topic);
   if (found == broker.topics.end()) return records;
@@ -48,7 +47,7 @@ FakeCluster::~FakeCluster() = default;
 
 void FakeCluster::CreateTopic(const std::string& name, int32_t partitions,
                               const std::map<std::string, std::string>& config) {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   pipeline::NewTopic topic;
   topic.name = name;
   topic.partitions = partitions;
@@ -57,24 +56,24 @@ void FakeCluster::CreateTopic(const std::string& name, int32_t partitions,
 }
 
 void FakeCluster::RecreateTopic(const std::string& name) {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   broker_->RecreateTopic(name);
 }
 
 void FakeCluster::GrowTopic(const std::string& name, int32_t partitions_more) {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   broker_->AddPartitions(name, partitions_more);
 }
 
 void FakeCluster::SetClusterId(const std::string& id) {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   broker_->cluster_id = id;
 }
 
 Offset FakeCluster::Append(const std::string& topic, base::Partition partition,
                            std::optional<std::string> key, std::optional<std::string> value,
                            pipeline::Headers headers, std::optional<int64_t> timestamp_ms) {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   const TopicPartition tp{topic, partition};
   PartitionLog* log = broker_->Log(tp);
   CHECK(log != nullptr, tp.ToString() + " does not exist");
@@ -88,41 +87,41 @@ Offset FakeCluster::Append(const std::string& topic, base::Partition partition,
 }
 
 std::vector<StoredRecord> FakeCluster::CommittedRecords(const std::string& topic) const {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   return Collect(*broker_, topic, true);
 }
 
 std::vector<StoredRecord> FakeCluster::AllRecords(const std::string& topic) const {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   return Collect(*broker_, topic, false);
 }
 
 Offset FakeCluster::LogStart(const TopicPartition& tp) const {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   const PartitionLog* log = broker_->Log(tp);
   return Offset{log == nullptr ? 0 : log->start()};
 }
 
 Offset FakeCluster::LogEnd(const TopicPartition& tp) const {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   const PartitionLog* log = broker_->Log(tp);
   return Offset{log == nullptr ? 0 : log->end()};
 }
 
 Offset FakeCluster::LastStableOffset(const TopicPartition& tp) const {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   const PartitionLog* log = broker_->Log(tp);
   return Offset{log == nullptr ? 0 : log->LastStableOffset()};
 }
 
 base::Positions FakeCluster::CommittedPositions(const std::string& group) const {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   const auto found = broker_->groups.find(group);
   return found == broker_->groups.end() ? base::Positions() : found->second.committed;
 }
 
 std::vector<std::string> FakeCluster::OpenTransactions() const {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   std::vector<std::string> open;
   for (const auto& [id, transaction] : broker_->transactions) {
     if (transaction.number != 0) open.push_back(id);
@@ -131,20 +130,20 @@ std::vector<std::string> FakeCluster::OpenTransactions() const {
 }
 
 uint64_t FakeCluster::RecordsRead(const std::string& topic) const {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   const auto read = broker_->records_read.find(topic);
   return read == broker_->records_read.end() ? 0 : read->second;
 }
 
 int64_t FakeCluster::Generation(const std::string& group) const {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   const auto found = broker_->groups.find(group);
   return found == broker_->groups.end() ? 0 : found->second.generation();
 }
 
 std::map<std::string, std::vector<TopicPartition>> FakeCluster::Shares(
     const std::string& group) const {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   const auto found = broker_->groups.find(group);
   if (found == broker_->groups.end()) return {};
   return found->second.Shares();
@@ -152,71 +151,71 @@ std::map<std::string, std::vector<TopicPartition>> FakeCluster::Shares(
 
 std::map<std::string, std::vector<TopicPartition>> FakeCluster::Held(
     const std::string& group) const {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   const auto found = broker_->groups.find(group);
   if (found == broker_->groups.end()) return {};
   return found->second.Held();
 }
 
 void FakeCluster::SetMarkerDelay(uint64_t calls_max) {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   broker_->marker_delay_max = calls_max;
 }
 
 void FakeCluster::HoldMarkers(bool hold) {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   broker_->hold_markers = hold;
 }
 
 void FakeCluster::DeliverMarkers() {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   broker_->DeliverMarkers([](const TopicPartition&) { return true; });
 }
 
 void FakeCluster::DeliverMarkersTo(const TopicPartition& tp) {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   broker_->DeliverMarkers([&](const TopicPartition& to) { return to == tp; });
 }
 
 void FakeCluster::DeliverMarkersToGroups() {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   broker_->DeliverMarkers([](const TopicPartition& to) { return to.topic.empty(); });
 }
 
 void FakeCluster::ExpireTransactions(std::chrono::milliseconds age) {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   broker_->ExpireTransactions(broker_->clock.NowMs() - age.count());
 }
 
 bool FakeCluster::ExpireMember(const std::string& group, const std::string& group_instance_id) {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   return broker_->groups[group].Expire(group_instance_id, broker_->Counts());
 }
 
 void FakeCluster::SetReachable(bool reachable) {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   broker_->reachable = reachable;
 }
 
 void FakeCluster::SetPollRecordsMax(size_t records) {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   broker_->poll_records_max = records;
 }
 
 void FakeCluster::SetEarlySends(bool early) {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   broker_->early_sends = early;
 }
 
 void FakeCluster::Compact(const std::string& topic, bool drop_tombstones) {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   const auto found = broker_->topics.find(topic);
   if (found == broker_->topics.end()) return;
   for (PartitionLog& log : found->second.partitions) log.Compact(drop_tombstones);
 }
 
 void FakeCluster::DeleteRecordsBefore(const TopicPartition& tp, Offset offset) {
-  const std::lock_guard lock(broker_->mutex);
+  const base::MutexLock lock(broker_->mutex);
   PartitionLog* log = broker_->Log(tp);
   CHECK(log != nullptr, tp.ToString() + " does not exist");
   log->DeleteBefore(offset.value);
@@ -229,29 +228,29 @@ FakeClients::FakeClients(FakeCluster& cluster, const Options& options)
 FakeClients::~FakeClients() = default;
 
 void FakeClients::SetStepHook(StepHook hook) {
-  const std::lock_guard lock(incarnation_->mutex);
+  const base::MutexLock lock(incarnation_->mutex);
   incarnation_->hook = std::move(hook);
 }
 
 void FakeClients::Kill() { incarnation_->dead = true; }
 
 void FakeClients::FailNext(const std::string& call, const base::Status& status, int count) {
-  const std::lock_guard lock(incarnation_->mutex);
+  const base::MutexLock lock(incarnation_->mutex);
   for (int i = 0; i < count; ++i) incarnation_->failures[call].push_back(status);
 }
 
 void FakeClients::LoseNextCommit(LostCommit how) {
-  const std::lock_guard lock(incarnation_->mutex);
+  const base::MutexLock lock(incarnation_->mutex);
   incarnation_->lost_commit = how;
 }
 
 void FakeClients::LoseNextAnswer(const std::string& call, const base::Status& status) {
-  const std::lock_guard lock(incarnation_->mutex);
+  const base::MutexLock lock(incarnation_->mutex);
   incarnation_->lost_answers.insert_or_assign(call, status);
 }
 
 void FakeClients::RefuseNext(const std::string& topic, const std::string& reason) {
-  const std::lock_guard lock(incarnation_->mutex);
+  const base::MutexLock lock(incarnation_->mutex);
   incarnation_->refusals[topic] = reason;
 }
 

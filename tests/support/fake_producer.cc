@@ -42,7 +42,7 @@ class FakeProducer : public pipeline::Producer {
     return incarnation_->Call("producer.init", [&](Status fault) -> Status {
       CHECK(!id_.empty() && state_ == State::kNew, "InitTransactions() out of turn");
       if (!fault.ok()) return Failed(fault);
-      const std::lock_guard lock(broker_.mutex);
+      const base::MutexLock lock(broker_.mutex);
       if (!broker_.reachable) return Status::Unavailable("no broker can be reached");
       auto epoch = broker_.InitProducer(id_);
       if (!epoch.ok()) return epoch.status();
@@ -81,7 +81,7 @@ class FakeProducer : public pipeline::Producer {
                                        " bytes is above the client's limit");
       }
       const TopicPartition tp{std::string(record.topic), record.partition};
-      const std::lock_guard lock(broker_.mutex);
+      const base::MutexLock lock(broker_.mutex);
       if (broker_.Log(tp) == nullptr) {
         return Failed(Status::Unavailable(tp.ToString() + ": unknown topic or partition"));
       }
@@ -103,7 +103,7 @@ class FakeProducer : public pipeline::Producer {
       RETURN_IF_ERROR(CheckUsable());
       if (!fault.ok()) return Failed(fault);
       if (positions.empty()) return Status::Ok();
-      const std::lock_guard lock(broker_.mutex);
+      const base::MutexLock lock(broker_.mutex);
       if (!broker_.reachable) return Failed(Status::Unavailable("no broker can be reached"));
       const auto& metadata = dynamic_cast<const FakeGroupMetadata&>(group);
       if (Status member = CheckMembership(broker_, metadata); !member.ok()) return Failed(member);
@@ -120,7 +120,7 @@ class FakeProducer : public pipeline::Producer {
       RETURN_IF_ERROR(CheckUsable());
       CHECK(state_ == State::kInTransaction, "CommitTransaction() out of turn");
       {
-        const std::lock_guard lock(broker_.mutex);
+        const base::MutexLock lock(broker_.mutex);
         if (!fault.ok()) {
           RETURN_IF_ERROR(SendSome());
           return Failed(fault);
@@ -130,7 +130,7 @@ class FakeProducer : public pipeline::Producer {
       incarnation_->Step("producer.commit.flushed");
       if (incarnation_->dead) return Finished();
       const std::optional<LostCommit> lost = incarnation_->TakeLostCommit();
-      const std::lock_guard lock(broker_.mutex);
+      const base::MutexLock lock(broker_.mutex);
       if (!broker_.reachable) return Failed(Status::Lost("commit: no answer, brokers are gone"));
       if (lost.has_value()) {
         if (*lost != LostCommit::kUndecided) {
@@ -153,7 +153,7 @@ class FakeProducer : public pipeline::Producer {
             "AbortTransaction() out of turn");
       if (!fault.ok()) return Failed(fault);
       queue_.clear();
-      const std::lock_guard lock(broker_.mutex);
+      const base::MutexLock lock(broker_.mutex);
       if (!broker_.reachable) return Failed(Status::Lost("abort: no answer, brokers are gone"));
       if (Status ended = broker_.EndTransaction(id_, epoch_, false); !ended.ok()) {
         return Failed(ended);
@@ -169,13 +169,13 @@ class FakeProducer : public pipeline::Producer {
       if (state_ == State::kFinished) return Finished();
       if (std::exchange(flushed_, false)) delivered_.clear();
       {
-        const std::lock_guard lock(broker_.mutex);
+        const base::MutexLock lock(broker_.mutex);
         RETURN_IF_ERROR(SendSome());
         if (!fault.ok()) return Failed(fault);
       }
       incarnation_->Step("producer.flush.partial");
       if (incarnation_->dead) return Finished();
-      const std::lock_guard lock(broker_.mutex);
+      const base::MutexLock lock(broker_.mutex);
       RETURN_IF_ERROR(SendAll());
       flushed_ = id_.empty();
       RETURN_IF_ERROR(Answer("producer.flush"));
@@ -228,14 +228,14 @@ class FakeProducer : public pipeline::Producer {
   /// Of a call that did what it should.
   Status Answer(const std::string& call) { return Failed(incarnation_->TakeLostAnswer(call)); }
 
-  TopicPartition AnyPartition() {
+  TopicPartition AnyPartition() REQUIRES(broker_.mutex) {
     auto at = queue_.begin();
     std::advance(at, static_cast<std::ptrdiff_t>(broker_.Random(queue_.size())));
     return at->first;
   }
 
   /// Sends what is queued for one partition.
-  Status Send(const TopicPartition& tp) {
+  Status Send(const TopicPartition& tp) REQUIRES(broker_.mutex) {
     std::vector<QueuedRecord> records = std::move(queue_[tp]);
     queue_.erase(tp);
     Status refused;
@@ -262,14 +262,14 @@ class FakeProducer : public pipeline::Producer {
   }
 
   /// Sends to as many partitions as chance has it.
-  Status SendSome() {
+  Status SendSome() REQUIRES(broker_.mutex) {
     if (!broker_.reachable) return Failed(Status::Unavailable("no broker can be reached"));
     const uint64_t count = broker_.Random(queue_.size() + 1);
     for (uint64_t i = 0; i < count; ++i) RETURN_IF_ERROR(Send(AnyPartition()));
     return Status::Ok();
   }
 
-  Status SendAll() {
+  Status SendAll() REQUIRES(broker_.mutex) {
     if (queue_.empty()) return Status::Ok();
     if (!broker_.reachable) return Failed(Status::Unavailable("no broker can be reached"));
     Status first;
@@ -310,7 +310,7 @@ class FakeAsyncProducer : public pipeline::AsyncProducer {
       if (value.has_value()) record.value = std::string(*value);
       const size_t bytes =
           kRecordOverheadBytes + key.value_or("").size() + value.value_or("").size();
-      const std::lock_guard lock(broker.mutex);
+      const base::MutexLock lock(broker.mutex);
       if (!broker.reachable) return Status::Unavailable("no broker can be reached");
       PartitionLog* log = broker.Log(tp);
       if (log == nullptr) return Status::Unavailable(tp.ToString() + ": unknown");
