@@ -14,7 +14,7 @@ READY_WITHIN_S = 90
 
 
 def gives_up(scene, herald):
-    """Past --broker-timeout-ms it ends non-zero and says for which broker it has looked how long."""
+    """Past --broker-timeout-ms it ends non-zero and says for which broker it looked how long."""
     began = time.monotonic()
     herald.launch()
     code = herald.wait(GIVES_UP_WITHIN_S)

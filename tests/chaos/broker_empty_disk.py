@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The broker comes back with an empty disk, another cluster then: Herald wipes nothing, mixes nothing.
+"""The broker comes back with an empty disk, so as another cluster: nothing is wiped, nothing mixed.
 
 First while Herald is down, then while it runs; --accept-new-cluster moves the old state aside.
 """
@@ -61,14 +61,15 @@ def while_it_is_down(scene):
     refused(scene, herald, old, new)
     scene.expect(tables(herald.state_dir) == rows, "a refused start has changed the rows")
     # Accepted: all is new, the old rows are beside it.
-    accepting = scene.herald(load, "herald-too", "--accept-new-cluster", "--state-dir", herald.state_dir)
+    arguments = ("--accept-new-cluster", "--state-dir", herald.state_dir)
+    accepting = scene.herald(load, "herald-too", *arguments)
     fill(scene, load, accepting)
     aside = herald.state_dir / "aside-1"
     scene.expect(tables(aside) == rows, f"{aside} does not hold the rows as they were")
 
 
 def while_it_runs(scene, name, with_another):
-    """The cluster changes under it; `with_another` Herald of the application id makes the topics anew."""
+    """The cluster changes under it; `with_another` Herald of its group makes the topics anew."""
     load = scene.load(events=EVENTS)
     herald = scene.herald(load, name)
     herald.start()

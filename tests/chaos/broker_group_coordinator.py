@@ -16,9 +16,13 @@ def play(scene):
     for herald in heralds:
         herald.start()
     with cluster.under_load(scene, load, *heralds) as progress:
+
+        def goes_on():
+            cluster.expect_failover(scene, load, progress, *heralds)
+
         for _ in range(KILLS):
             node = scene.kafka.coordinator("__consumer_offsets", load.group)
-            cluster.kill_and_wait(scene, load, progress, node)
+            cluster.kill_and_wait(scene, load, progress, node, while_dead=goes_on)
     for herald in heralds:
         scene.served(load, herald)
     scene.check(load, *heralds)

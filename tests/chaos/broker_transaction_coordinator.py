@@ -15,9 +15,13 @@ def play(scene):
     herald.start()
     transactional_id = f"{load.group}-herald-0"
     with cluster.under_load(scene, load, herald) as progress:
+
+        def goes_on():
+            cluster.expect_failover(scene, load, progress, herald)
+
         for _ in range(KILLS):
             node = scene.kafka.coordinator("__transaction_state", transactional_id)
-            cluster.kill_and_wait(scene, load, progress, node)
+            cluster.kill_and_wait(scene, load, progress, node, while_dead=goes_on)
     scene.served(load, herald)
     scene.check(load, herald)
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """All three brokers die at once and come back, within the session time-out and long after it.
 
-Once its session is over by its own clock, Herald answers 503: it cannot know that it is the only one.
+Once its session is over by its own clock, Herald answers 503: others may have taken over.
 """
 
 import chaos
@@ -14,7 +14,7 @@ SILENT_AFTER_S = 3.0 + chaos.SESSION_TIMEOUT_MS / 1000
 
 
 def extend(parser):
-    parser.add_argument("--dead-s", type=float, action="append", help="a time to be away; repeatable")
+    parser.add_argument("--dead-s", type=float, action="append", help="how long; repeatable")
 
 
 def play(scene):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Three brokers, three replicas, two of them must be in sync: SIGKILL of each in turn under load."""
+"""Three brokers, three replicas, of which two must be in sync: SIGKILL of each in turn."""
 
 import time
 
@@ -15,9 +15,13 @@ def play(scene):
     herald = scene.herald(load, "herald", *cluster.replicated(scene.kafka.nodes))
     herald.start()
     with cluster.under_load(scene, load, herald) as progress:
+
+        def goes_on():
+            cluster.expect_failover(scene, load, progress, herald)
+
         for node in range(1, scene.kafka.nodes + 1):
             began = time.monotonic()
-            cluster.kill_and_wait(scene, load, progress, node)
+            cluster.kill_and_wait(scene, load, progress, node, while_dead=goes_on)
             scene.served(load, herald)
             scene.figure(**{f"node_{node}_s": time.monotonic() - began})
     scene.check(load, herald)

@@ -21,6 +21,7 @@ os.environ.setdefault("KAFKA_HEAP", "400m")  # three nodes beside all else
 DEAD_S = 12.0
 IN_SYNC_WITHIN_S = 90
 FLOWS_WITHIN_S = 90
+FAILS_OVER_WITHIN_S = 60  # with one of three dead; Kafka itself takes some 10
 METADATA_TIMEOUT_S = 30
 PROGRESS_EVERY_S = 0.05
 WARM_UP_S = 3.0
@@ -117,7 +118,8 @@ class PatientFeeder(exactly_once_test.PacedFeeder):
                 "message.timeout.ms",
             )
         ]
-        super().__init__(f"{brokers},{silent}", topic, path, seconds, properties=patience, chunks=CHUNKS)
+        brokers = f"{brokers},{silent}"
+        super().__init__(brokers, topic, path, seconds, properties=patience, chunks=CHUNKS)
 
     def finish(self):
         super().finish()
@@ -131,11 +133,10 @@ class Progress(threading.Thread):
         super().__init__(daemon=True)
         self._heralds = heralds
         biggest = sorted(load.totals, key=load.totals.get, reverse=True)
-        self._users = [
-            user
-            for partition in range(load.partitions)
-            for user in [one for one in biggest if one in set(load.by_partition[partition])][:LOOKED_AT]
-        ]
+        self._users = []
+        for partition in range(load.partitions):
+            here = set(load.by_partition[partition])
+            self._users += [user for user in biggest if user in here][:LOOKED_AT]
         self._ends = threading.Event()
         self._lock = threading.Lock()
         self._totals = {}
@@ -210,9 +211,21 @@ def expect_silence(scene, load, herald):
             )
 
 
+def expect_failover(scene, load, progress, *heralds):
+    """With one broker of three dead, all is answered and goes on before that one is back."""
+    began = time.monotonic()
+    try:
+        for herald in heralds:
+            scene.served(load, herald, FAILS_OVER_WITHIN_S)
+        progress.wait_growth(time.monotonic(), FAILS_OVER_WITHIN_S)
+    except TimeoutError as late:
+        scene.add_wrong(f"one broker is dead, and {late}")
+    scene.figure_max(failover_s=DEAD_S + time.monotonic() - began)
+
+
 @contextlib.contextmanager
 def under_load(scene, load, *heralds):
-    """Feeds the load patiently with watchers and a Progress, which it gives, until the block ends."""
+    """Feeds the load patiently, with a watcher and a Progress, which it gives, for the block."""
     scene.watch(load, *heralds)
     progress = Progress(load, *heralds)
     progress.start()

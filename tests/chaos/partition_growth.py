@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Topics get more partitions while Herald runs: of `events` they are read, of `notifications` it stops.
+"""Topics get more partitions while Herald runs: it reads those of `events`, stops for `notifications`.
 
 Records that were in a new partition before Herald knew of it are read too.
 """
