@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Topics grow by partitions under a running Herald: `events` it reads, for `notifications` it stops.
+"""Topics gain partitions under a running Herald: `events` it reads, for `notifications` it stops.
 
 Records that were in a new partition before Herald knew of it are read too.
 """
