@@ -84,7 +84,7 @@ base::Status Engine::Start(const std::atomic<bool>& interrupted) {
   shared_->crashes = &*crashes_;
   pulse_.emplace(clock_, config_.session_timeout);
   shared_->pulse = &*pulse_;
-  stores_.Watch(*pulse_, clock_, config_.max_poll_interval);
+  stores_.Watch(*pulse_, clock_, config_.session_timeout);
   {
     const base::MutexLock lock(mutex_);
     instances_read_ = !config_.several_instances;

@@ -165,6 +165,8 @@ class Engine {
   InstanceRecord advertised_ GUARDED_BY(mutex_);
   /// Somebody has not found an owner: the group is to be asked.
   std::atomic<bool> owners_wanted_{false};
+  /// Of the monitor thread: looks in a row at which a topic was not there.
+  int topics_missing_ = 0;
   /// Of the instances thread.
   std::chrono::nanoseconds group_asked_{0};
   std::chrono::nanoseconds group_answered_{0};

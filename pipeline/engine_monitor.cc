@@ -14,6 +14,7 @@ namespace {
 constexpr milliseconds kMonitorEvery{1000};
 constexpr milliseconds kMonitorEveryUntilReady{100};
 constexpr int kCountsEveryTurns = 30;
+constexpr int kMissingLooksMax = 2;
 constexpr char kLagName[] = "herald_consumer_lag_records";
 constexpr char kLagHelp[] =
     "Records behind: the end of the committed records minus the committed position.";
@@ -123,6 +124,17 @@ void Engine::WatchTopics() {
   }
   auto described = clients_.admin().DescribeTopics(names, config_.request_timeout);
   if (!described.ok()) return;
+  // Twice in a row: a broker that has just started may not know all of them yet.
+  std::string missing;
+  for (const std::string& name : names) {
+    if (!described->contains(name)) missing = name;
+  }
+  topics_missing_ = missing.empty() ? 0 : topics_missing_ + 1;
+  if (topics_missing_ >= kMissingLooksMax) {
+    Fail(base::Status::Fatal("topic " + missing +
+                             " is gone: it was deleted, or the brokers are another cluster than " +
+                             cluster_id_));
+  }
   for (const auto& [name, topic] : *described) {
     if (name.ends_with("-changelog") && shared_->topic_ids.at(name) != topic.id) {
       Fail(base::Status::Fatal("changelog " + name + " has topic id " + topic.id +

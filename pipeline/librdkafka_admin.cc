@@ -12,6 +12,9 @@ namespace {
 
 using rdkafka::Deadline;
 
+// A first try may be at a controller that is dead.
+constexpr milliseconds kControllerWait{1500};
+constexpr int kMetadataWaitMs = 1500;
 constexpr size_t kReasonBytesMax = 512;
 /// A request's own time-out fires first, so that its reason is told; this is the reserve.
 constexpr milliseconds kAwaitReserve{500};
@@ -141,7 +144,18 @@ base::Result<std::map<std::string, TopicDescription>> LibrdkafkaAdmin::DescribeT
   const Deadline deadline(timeout);
   if (names.empty()) return Topics();
   if (shared_->options.embedded_broker != nullptr) return DescribeByMetadata(names, timeout);
-  base::Result<Topics> topics = Describe(names, timeout);
+  base::Result<Topics> topics = Describe(names, std::min(timeout, kControllerWait));
+  if (!topics.ok() && topics.status().code() == base::StatusCode::kUnavailable) {
+    // The request goes to the controller, and librdkafka may go on believing in one that is dead for
+    // as long as its metadata lasts. Whatever broker answers this tells it who is the controller now.
+    const rd_kafka_metadata_t* metadata = nullptr;
+    const int wait_ms = std::min(deadline.remaining_ms(), kMetadataWaitMs);
+    if (rd_kafka_metadata(handle_.get(), /*all_topics=*/1, nullptr, &metadata, wait_ms) ==
+        RD_KAFKA_RESP_ERR_NO_ERROR) {
+      rd_kafka_metadata_destroy(metadata);
+    }
+    topics = Describe(names, deadline.remaining());
+  }
   if (topics.ok() && !topics->empty()) {
     RETURN_IF_ERROR(AddConfigs(&topics.value(), deadline.remaining()));
   }

@@ -9,8 +9,8 @@
 namespace pipeline {
 
 /// Notices that the whole process stood still (SIGSTOP, a paused virtual machine, a machine that
-/// swaps): somebody beats it all the time, and when it was not beaten for longer than the group waits
-/// for a sign of life, others may have what this process still believes to be its own.
+/// swaps): somebody beats it all the time, and when it was not beaten for longer than the group
+/// waits for a sign of life, others may have what this process still believes to be its own.
 ///
 /// Threads: Beat() from one, the rest from any.
 class Pulse {

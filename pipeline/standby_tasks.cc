@@ -81,11 +81,22 @@ base::Status StandbyTasks::RunOnce() {
   return MeasureLags();
 }
 
+/// Tasks that a thread of this process has, or is about to open.
+std::set<base::TaskId> StandbyTasks::TasksInUse() const {
+  std::set<base::TaskId> in_use;
+  for (const TaskReport& report : shared_.tasks.Reports()) {
+    if (report.phase != TaskPhase::kSuspended) in_use.insert(report.id);
+  }
+  return in_use;
+}
+
 void StandbyTasks::CloseUnwanted() {
+  const std::set<base::TaskId> in_use = TasksInUse();
   const base::MutexLock lock(mutex_);
   std::vector<base::TaskId> unwanted;
   for (const auto& [id, copy] : copies_) {
-    if (!wanted_.contains(id)) unwanted.push_back(id);
+    // One that is assigned here is about to be taken.
+    if (!wanted_.contains(id) && !in_use.contains(id)) unwanted.push_back(id);
   }
   for (const base::TaskId& id : unwanted) {
     Drop(id);
@@ -96,16 +107,13 @@ void StandbyTasks::CloseUnwanted() {
 /// One at a time: each asks the cluster.
 base::Status StandbyTasks::OpenNext() {
   if (shared_.clock.Monotonic() < retry_at_) return base::Status::Ok();
-  std::set<base::TaskId> running;
-  for (const TaskReport& report : shared_.tasks.Reports()) {
-    if (report.phase != TaskPhase::kSuspended) running.insert(report.id);
-  }
+  const std::set<base::TaskId> in_use = TasksInUse();
   std::optional<base::TaskId> next;
   {
     const base::MutexLock lock(mutex_);
     for (const base::TaskId& id : wanted_) {
       // The plan is a moment old: what runs here is no copy.
-      if (copies_.contains(id) || running.contains(id)) continue;
+      if (copies_.contains(id) || in_use.contains(id)) continue;
       next = id;
       break;
     }

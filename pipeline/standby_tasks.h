@@ -72,6 +72,7 @@ class StandbyTasks {
     bool published = false;
   };
 
+  std::set<base::TaskId> TasksInUse() const;
   base::Status OpenNext();
   base::Status Open(const base::TaskId& id);
   void CloseUnwanted();
