@@ -84,7 +84,7 @@ TEST(FakeGroup, MovesNothingWhenAStaticMemberComesBack) {
   Drain(reborn.consumer());
   EXPECT_THAT(reborn.events, ElementsAre("assigned t[0] t[1] t[2] u[0] u[1] u[2]"));
   EXPECT_EQ(cluster.Generation("g"), generation);
-  EXPECT_EQ(a.consumer().Poll(kWait, 1).status().code(), base::StatusCode::kFatal);
+  EXPECT_EQ(a.consumer().Poll(kWait, 1).status().code(), base::StatusCode::kInternal);
 }
 
 TEST(FakeGroup, TellsAnExpiredMemberThatItsShareIsLostAndTakesItBack) {

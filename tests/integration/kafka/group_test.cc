@@ -145,7 +145,7 @@ TEST_F(LibrdkafkaGroupTest, ASecondLiveMemberWithTheSameInstanceIdStopsTheFirstA
     }
     return !fenced.ok() && second_watcher.assigned > 0;
   });
-  EXPECT_EQ(fenced.code(), base::StatusCode::kFatal);
+  EXPECT_EQ(fenced.code(), base::StatusCode::kInternal);
   EXPECT_THAT(fenced.message(), HasSubstr("the-same-id"));
 }
 
