@@ -97,6 +97,7 @@ pipeline::EngineConfig MakeEngineConfig(const RunOptions& options, const stages:
   config.session_timeout = milliseconds(options.session_timeout_ms);
   config.state_cleanup_delay = milliseconds(options.state_cleanup_delay_ms);
   config.max_poll_interval = milliseconds(options.max_poll_interval_ms);
+  config.disk_reserve_bytes = options.disk_reserve_mib << 20;
   config.standby_replicas = options.standby_replicas;
   config.crashes_max = options.crashes_max;
   config.stay_on_stop = options.stay_on_stop;
@@ -390,14 +391,14 @@ void Run::Stop(int exit_code) {
   // Requests first: none may see an engine that is half gone.
   if (http_ != nullptr) http_->Stop(kHttpStopTime);
   if (engine_ != nullptr) engine_->Stop();
+  // What still waits is answered as these go, through routes that look at the engine's stores.
+  forwarder_.reset();
+  producer_.reset();
   {
     const base::MutexLock lock(mutex_);
     to_wake_ = nullptr;
   }
   engine_.reset();
-  // What still waits is answered as these go, through the routes; so the service is the last.
-  forwarder_.reset();
-  producer_.reset();
   http_.reset();
   service_.reset();
   clients_.reset();

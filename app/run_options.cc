@@ -76,6 +76,11 @@ void AddRunOptions(CLI::App& command, RunOptions& options) {
                      "letter")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  command.add_option("--disk-reserve-mib", options.disk_reserve_mib,
+                     "Stop, with nothing lost, when less than this is free on the disk of the state "
+                     "directory; 0: do not look")
+      ->check(CLI::Range(uint64_t{0}, uint64_t{1'048'576}))
+      ->capture_default_str();
   command.add_option("--standby-replicas", options.standby_replicas,
                      "Other instances that keep a warm copy of each inbox, to take over without a "
                      "restore and to answer reads while its owner is gone")

@@ -44,21 +44,24 @@ std::optional<CrashLedger::Count> CrashLedger::Find(const base::TopicPartition& 
 
 base::Result<int> CrashLedger::Crashed(const RecordPlace& place, const std::string& topic_id,
                                        uint64_t run, milliseconds timeout) {
-  const base::MutexLock lock(mutex_);
   CrashedRecord crashed;
   crashed.topic_id = topic_id;
   crashed.offset = place.offset;
   crashed.times = 1;
   crashed.run = run;
   crashed.number = 1;
-  if (const auto before = Newest(place.tp, topic_id); before.has_value()) {
-    crashed.number = before->number + 1;
-    if (before->offset == place.offset) {
-      // The same end, told again because its teller came to its own before it could forget.
-      if (before->run == run) return before->times;
-      crashed.times = before->times + 1;
+  {
+    const base::MutexLock lock(mutex_);
+    if (const auto before = Newest(place.tp, topic_id); before.has_value()) {
+      crashed.number = before->number + 1;
+      if (before->offset == place.offset) {
+        // The same end, told again because its teller came to its own before it could forget.
+        if (before->run == run) return before->times;
+        crashed.times = before->times + 1;
+      }
     }
   }
+  // Others go on meanwhile; nobody else counts this partition, for one thread at a time has it.
   if (table_ != nullptr) {
     InstanceRecord record;
     record.crashed = crashed;
@@ -66,16 +69,22 @@ base::Result<int> CrashLedger::Crashed(const RecordPlace& place, const std::stri
     Serde<InstanceRecord>().Encode(record, value);
     RETURN_IF_ERROR(Write(KeyOf(place.tp), value, timeout));
   }
+  const base::MutexLock lock(mutex_);
   counted_[place.tp] = crashed;
   return crashed.times;
 }
 
 base::Status CrashLedger::Write(const std::string& key, const std::string& value,
                                 milliseconds timeout) {
-  if (producer_ == nullptr) {
-    auto producer = clients_.NewAsyncProducer();
-    if (!producer.ok()) return producer.status();
-    producer_ = std::move(*producer);
+  AsyncProducer* producer = nullptr;
+  {
+    const base::MutexLock lock(mutex_);
+    if (producer_ == nullptr) {
+      auto made = clients_.NewAsyncProducer();
+      if (!made.ok()) return made.status();
+      producer_ = std::move(*made);
+    }
+    producer = producer_.get();
   }
   struct Outcome {
     base::Mutex mutex;
@@ -84,12 +93,12 @@ base::Status CrashLedger::Write(const std::string& key, const std::string& value
   };
   // The callback may come after we have given up.
   const auto outcome = std::make_shared<Outcome>();
-  producer_->Produce(table_->topic(), PartitionForKey(key, table_partitions_), key, value,
-                     [outcome](const base::Result<base::Offset>& delivered) {
-                       const base::MutexLock lock(outcome->mutex);
-                       outcome->status = delivered.status();
-                       outcome->told.NotifyAll();
-                     });
+  producer->Produce(table_->topic(), PartitionForKey(key, table_partitions_), key, value,
+                    [outcome](const base::Result<base::Offset>& delivered) {
+                      const base::MutexLock lock(outcome->mutex);
+                      outcome->status = delivered.status();
+                      outcome->told.NotifyAll();
+                    });
   const base::MutexLock lock(outcome->mutex);
   outcome->told.WaitFor(outcome->mutex, timeout, [&outcome]() REQUIRES(outcome->mutex) {
     return outcome->status.has_value();

@@ -49,7 +49,7 @@ class CrashLedger {
   std::optional<CrashedRecord> Newest(const base::TopicPartition& tp,
                                       const std::string& topic_id) const REQUIRES(mutex_);
   base::Status Write(const std::string& key, const std::string& value, milliseconds timeout)
-      REQUIRES(mutex_);
+      EXCLUDES(mutex_);
 
   KafkaClients& clients_;
   const GlobalTable<InstanceRecord>* const table_;

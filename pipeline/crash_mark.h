@@ -30,6 +30,11 @@ class CrashMark {
   /// Errors: Fatal when it cannot be made or mapped, with its path.
   static base::Result<CrashMark> Open(const std::filesystem::path& path);
 
+  /// "<state directory>/in-hand-<slot>"
+  static std::filesystem::path PathOf(const std::filesystem::path& state_directory, int slot) {
+    return state_directory / ("in-hand-" + std::to_string(slot));
+  }
+
   CrashMark(CrashMark&& other) noexcept;
   CrashMark& operator=(CrashMark&&) = delete;
   ~CrashMark();

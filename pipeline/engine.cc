@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <charconv>
 #include <exception>
+#include <filesystem>
 #include <random>
+#include <system_error>
 #include <utility>
 
 #include "base/check.h"
 #include "base/log.h"
+#include "pipeline/disk_space.h"
 
 namespace pipeline {
 namespace {
@@ -50,6 +53,7 @@ base::Status Engine::Start(const std::atomic<bool>& interrupted) {
   auto directory = StateDirectory::Open(config_.state_directory);
   if (!directory.ok()) return directory.status();
   directory_.emplace(std::move(*directory));
+  RETURN_IF_ERROR(CheckDiskSpace(config_.state_directory, config_.disk_reserve_bytes));
   instance_id_ = config_.instance_id;
   if (instance_id_.empty()) instance_id_ = directory_->Get(std::string(kInstanceIdName));
   if (instance_id_.empty()) instance_id_ = RandomInstanceId();
@@ -142,6 +146,7 @@ base::Status Engine::CheckIdentity() {
           "; give another --state-dir, or --accept-new-cluster to move the old state aside");
     }
     RETURN_IF_ERROR(directory_->MoveAside());
+    RemoveCrashMarks(0);
   }
   return directory_->Set(std::string(kClusterIdName), cluster_id_);
 }
@@ -213,6 +218,7 @@ base::Status Engine::CheckChangelogs(const std::map<std::string, TopicDescriptio
                                             "--accept-new-cluster to move the old state aside");
     }
     RETURN_IF_ERROR(directory_->MoveAside());
+    RemoveCrashMarks(0);
     RETURN_IF_ERROR(directory_->Set(std::string(kClusterIdName), cluster_id_));
   }
   for (const StoreDescription& store : topology_.stores()) {
@@ -225,7 +231,17 @@ base::Status Engine::CheckChangelogs(const std::map<std::string, TopicDescriptio
   return base::Status::Ok();
 }
 
+/// Of the slots from `first_slot` on: what was in hand there is of another cluster, or of threads that
+/// this process does not have.
+void Engine::RemoveCrashMarks(int first_slot) {
+  for (int slot = first_slot; slot < kSlotsMax; ++slot) {
+    std::error_code ignored;
+    std::filesystem::remove(CrashMark::PathOf(config_.state_directory, slot), ignored);
+  }
+}
+
 base::Status Engine::RetireUnusedSlots() {
+  RemoveCrashMarks(config_.threads);
   if (config_.guarantee != Guarantee::kExactlyOnce) return base::Status::Ok();
   const std::string text = directory_->Get(std::string(kSlotsName));
   int used = 0;

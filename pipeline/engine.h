@@ -99,6 +99,7 @@ class Engine {
   base::Status SetUpTopics(const std::atomic<bool>& interrupted);
   base::Status CheckChangelogs(const std::map<std::string, TopicDescription>& described);
   base::Status RetireUnusedSlots();
+  void RemoveCrashMarks(int first_slot);
   std::vector<TopicSpec> AllTopics(const std::map<std::string, TopicDescription>& described) const;
 
   void RunGlobalTables(const std::stop_token& stop);

@@ -70,6 +70,9 @@ struct EngineConfig {
   std::chrono::milliseconds replace_wait_max{10000};
   /// Stop() commits and stays in the group, for a restart within `session_timeout`.
   bool stay_on_stop = false;
+  /// The engine stops when less than this is free on the disk of the state directory; 0: it does not
+  /// look.
+  uint64_t disk_reserve_bytes = uint64_t{64} << 20;
   /// Warm copies of each task's rows, on other instances than its own.
   int standby_replicas = 0;
   /// How long start waits for the cluster before it gives up.

@@ -1,6 +1,7 @@
 // The engine's instances thread: where the other instances are, and which of them has what.
 
 #include <algorithm>
+#include <exception>
 #include <set>
 #include <utility>
 
@@ -24,6 +25,7 @@ constexpr std::chrono::milliseconds kAdvertiseEvery{1000};
 constexpr std::chrono::milliseconds kRetryWait{500};
 // Until it is looked again whether this instance is to keep warm copies.
 constexpr std::chrono::milliseconds kNoStandbysWait{200};
+constexpr std::chrono::milliseconds kStandbysRestartWait{5000};
 
 }  // namespace
 
@@ -130,12 +132,21 @@ std::optional<Instance> Engine::FindStandby(const base::TopicPartition& tp) cons
 
 void Engine::RunStandbys(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
-    const base::Status status = standbys_->RunOnce();
+    base::Status status;
+    try {
+      status = standbys_->RunOnce();
+    } catch (const std::exception& exception) {
+      status = base::Status::Internal(std::string("exception: ") + exception.what());
+    }
+    if (status.code() == base::StatusCode::kFatal) return Fail(status.WithContext("warm copies"));
     if (status.code() == base::StatusCode::kUnavailable) {
       base::LogDebug("warm copies wait for the cluster", {{"why", status.message()}});
       Pause(stop, kRetryWait);
     } else if (!status.ok()) {
-      return Fail(status.WithContext("warm copies"));
+      // They are copies: no reason to end what works.
+      base::LogError("warm copies failed and are opened anew", {{"why", status.ToString()}});
+      standbys_->StartOver();
+      Pause(stop, kStandbysRestartWait);
     } else if (standbys_->Tasks().empty()) {
       Pause(stop, kNoStandbysWait);
     }

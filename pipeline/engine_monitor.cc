@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "pipeline/disk_space.h"
 #include "pipeline/engine.h"
 #include "pipeline/orphan_tasks.h"
 
@@ -32,6 +33,11 @@ void Engine::RunMonitor(const std::stop_token& stop) {
     for (const base::TaskId& task :
          tasks_.CloseDepositsBefore(clock_.Monotonic() - config_.session_timeout)) {
       base::LogInfo("task moved away, its rows are closed", {{"task", task.ToString()}});
+    }
+    if (const base::Status disk =
+            CheckDiskSpace(config_.state_directory, config_.disk_reserve_bytes);
+        !disk.ok()) {
+      Fail(disk);
     }
     MeasureLag();
     MeasureStores();

@@ -47,9 +47,11 @@ base::Status FailureOf(rd_kafka_resp_err_t error, const std::string& where) {
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
     case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
     case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+      return base::Status::InvalidArgument(text);
     case RD_KAFKA_RESP_ERR_INVALID_RECORD:
     case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
-      return base::Status::InvalidArgument(text);
+      return base::Status::InvalidArgument(text + ": is the clock of this machine, or the broker's, "
+                                                  "right?");
     default:
       return base::Status::Unavailable(text);
   }

@@ -8,8 +8,8 @@
 
 namespace pipeline {
 
-/// Notices that the whole process stood still (SIGSTOP, a paused virtual machine, a machine that
-/// swaps): somebody beats it all the time, and when it was not beaten for longer than the group
+/// Notices that the whole process stood still (SIGSTOP, a debugger, a machine that swaps; not a machine
+/// that was suspended, whose clock stood still as well): somebody beats it all the time, and when it was not beaten for longer than the group
 /// waits for a sign of life, others may have what this process still believes to be its own.
 ///
 /// Threads: Beat() from one, the rest from any.

@@ -155,8 +155,9 @@ base::Status Restorer::Apply(const RecordBatch& batch, base::TaskId* corrupt) {
         span = found->second;
         const StoreDescription* store = FindStore(shared_.topology, changelog.store);
         if (store->options.repair.repair) {
-          if (!restoring.changed) {
+          if (!restoring.noted) {
             RETURN_IF_ERROR(restoring.task->state()->PutNote(kRepairPendingNote, "1"));
+            restoring.noted = true;
           }
           auto& groups = restoring.groups[changelog.store];
           for (const state::RestoredRow& row : span) {

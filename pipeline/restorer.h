@@ -63,6 +63,8 @@ class Restorer {
     std::vector<Changelog> changelogs;
     int64_t records = 0;
     bool changed = false;
+    /// The note that a repair is due is written.
+    bool noted = false;
     /// There was no local copy: what is wrong afterwards is wrong in the changelog.
     bool from_nothing = true;
     /// Groups with changed rows, by store; see RestoreRepair.

@@ -17,6 +17,9 @@ namespace {
 constexpr milliseconds kPollWait{100};
 constexpr std::chrono::milliseconds kLagsEvery{1000};
 constexpr std::chrono::milliseconds kOpenRetryWait{200};
+constexpr std::chrono::seconds kStampEvery{60};
+// A row that cannot be read may lie in the changelog: no restore after the other.
+constexpr std::chrono::seconds kUnreadableWait{60};
 // Beyond this many groups of changed rows whoever takes the copy looks at all of them.
 constexpr size_t kGroupsMax = 100'000;
 constexpr char kLagName[] = "herald_standby_lag_records";
@@ -50,12 +53,22 @@ StandbyTasks::Taken StandbyTasks::Take(const base::TaskId& id) {
   const base::MutexLock lock(mutex_);
   const auto it = copies_.find(id);
   if (it == copies_.end()) return {};
-  Taken taken{std::move(it->second.state), std::move(it->second.repair)};
+  Taken taken;
+  taken.busy = it->second.busy;
+  if (taken.busy) return taken;
+  taken.state = std::move(it->second.state);
+  taken.repair = std::move(it->second.repair);
   Drop(id);
   // Whoever takes it is the owner; a plan that is a moment old may still say otherwise.
   wanted_.erase(id);
   base::LogInfo("a warm copy takes over", {{"task", id.ToString()}});
   return taken;
+}
+
+void StandbyTasks::StartOver() {
+  reader_.reset();
+  const base::MutexLock lock(mutex_);
+  while (!copies_.empty()) Drop(base::TaskId(copies_.begin()->first));
 }
 
 base::Status StandbyTasks::RunOnce() {
@@ -114,6 +127,8 @@ base::Status StandbyTasks::OpenNext() {
     for (const base::TaskId& id : wanted_) {
       // The plan is a moment old: what runs here is no copy.
       if (copies_.contains(id) || in_use.contains(id)) continue;
+      const auto until = unreadable_until_.find(id);
+      if (until != unreadable_until_.end() && shared_.clock.Monotonic() < until->second) continue;
       next = id;
       break;
     }
@@ -148,15 +163,18 @@ base::Status StandbyTasks::Open(const base::TaskId& id) {
   auto opened = OpenTaskState(shared_, id, shared_.tasks.Take(id), false, *starts, *ends);
   if (!opened.ok()) return opened.status();
   copy.state = std::move(*opened);
-  copy.repair.known = copy.state->Note(kRepairPendingNote).value_or("") != "1";
+  // Whoever wrote last may have come to its end in the middle.
+  copy.repair_due = copy.state->Note(kRepairPendingNote).value_or("") == "1";
+  copy.repair.known = !copy.repair_due;
   for (Changelog& changelog : copy.changelogs) {
     const base::Offset start = starts->at(changelog.tp);
     changelog.position = std::max(copy.state->Position(changelog.tp).value_or(start), start);
     changelog.end = ends->at(changelog.tp);
+    changelog.inside_transaction = copy.repair_due && changelog.position < changelog.end;
   }
   base::LogInfo("keeping a warm copy", {{"task", id.ToString()}, {"behind", LagOf(copy)}});
   const base::MutexLock lock(mutex_);
-  shared_.tasks.Forget(id);
+  shared_.tasks.ForgetSuspended(id);
   copies_[id] = std::move(copy);
   assignment_changed_ = true;
   return base::Status::Ok();
@@ -192,53 +210,64 @@ base::Status StandbyTasks::Reassign() {
 }
 
 base::Status StandbyTasks::Apply(const RecordBatch& batch) {
-  std::map<std::pair<std::string_view, base::Partition>, std::vector<state::RestoredRow>> rows;
-  std::map<std::pair<std::string_view, base::Partition>, base::Offset> last;
+  RowsByChangelog rows;
   for (size_t i = 0; i < batch.size(); ++i) {
     const RawRecord& record = batch.record(i);
-    const std::pair key{record.metadata.topic, record.metadata.partition};
-    rows[key].push_back({record.key.value_or(std::string_view()), record.value});
-    last[key] = record.metadata.offset;
+    Rows& of_changelog = rows[{record.metadata.topic, record.metadata.partition}];
+    of_changelog.rows.push_back({record.key.value_or(std::string_view()), record.value});
+    of_changelog.last = record.metadata.offset;
   }
-  const base::MutexLock lock(mutex_);
-  std::vector<base::TaskId> corrupt;
-  for (auto& [id, copy] : copies_) {
-    bool between_transactions = true;
-    for (Changelog& changelog : copy.changelogs) {
-      const std::pair key{std::string_view(changelog.tp.topic), changelog.tp.partition};
-      const auto found = rows.find(key);
-      base::Offset next =
-          std::max(changelog.position, reader_->Position(changelog.tp).value_or(base::Offset{0}));
-      if (found != rows.end()) {
-        // A record is followed by another one of its transaction, or by the marker that ends it.
-        if (next.value <= last[key].value + 1) between_transactions = false;
-        next = std::max(next, base::Offset{last[key].value + 1});
-      }
-      if (next == changelog.position) continue;
-      static const std::vector<state::RestoredRow> kNone;
-      const base::Status applied =
-          ApplyTo(id, copy, changelog, found == rows.end() ? kNone : found->second, next);
-      if (applied.code() == base::StatusCode::kCorruption) {
-        corrupt.push_back(id);
-        between_transactions = false;
-        break;
-      }
-      RETURN_IF_ERROR(applied);
+  for (const base::TaskId& id : Tasks()) {
+    Copy* copy = nullptr;
+    {
+      const base::MutexLock lock(mutex_);
+      const auto it = copies_.find(id);
+      if (it == copies_.end()) continue;  // Taken meanwhile.
+      // From here on nobody takes it, and only this thread erases: it stays where it is.
+      copy = &it->second;
+      copy->busy = true;
     }
-    if (between_transactions && (copy.repair_due || !copy.published)) {
-      RETURN_IF_ERROR(Settle(id, copy));
-    }
-  }
-  for (const base::TaskId& id : corrupt) {
-    base::LogError("a warm copy is unreadable, restoring it in full", {{"task", id.ToString()}});
+    const base::Status applied = ApplyTo(id, *copy, rows);
+    const base::MutexLock lock(mutex_);
+    copy->busy = false;
+    if (applied.ok()) continue;
+    if (applied.code() != base::StatusCode::kCorruption) return applied;
+    base::LogError("a warm copy is unreadable, it is made anew",
+                   {{"task", id.ToString()}, {"why", applied.message()}});
     Drop(id);
+    unreadable_until_[id] = shared_.clock.Monotonic() + kUnreadableWait;
     RETURN_IF_ERROR(shared_.states.Destroy(shared_.directory.TaskDirectory(id)));
   }
   return base::Status::Ok();
 }
 
-base::Status StandbyTasks::ApplyTo(const base::TaskId& id, Copy& copy, Changelog& changelog,
-                                   const std::vector<state::RestoredRow>& rows, base::Offset next) {
+base::Status StandbyTasks::ApplyTo(const base::TaskId& id, Copy& copy,
+                                   const RowsByChangelog& rows) {
+  static const std::vector<state::RestoredRow> kNone;
+  bool inside_transaction = false;
+  for (Changelog& changelog : copy.changelogs) {
+    const auto found = rows.find({std::string_view(changelog.tp.topic), changelog.tp.partition});
+    base::Offset next =
+        std::max(changelog.position, reader_->Position(changelog.tp).value_or(base::Offset{0}));
+    if (found != rows.end()) next = std::max(next, base::Offset{found->second.last.value + 1});
+    if (next != changelog.position) {
+      // A record is followed by another one of its transaction or by the marker that ends it, which
+      // the reader's position passes without a record.
+      changelog.inside_transaction =
+          found != rows.end() && next.value == found->second.last.value + 1;
+      const base::Status applied =
+          ApplyRows(copy, changelog, found == rows.end() ? kNone : found->second.rows, next);
+      if (!applied.ok()) return applied.WithContext("warm copy of task " + id.ToString());
+    }
+    inside_transaction = inside_transaction || changelog.inside_transaction;
+  }
+  if (inside_transaction || (copy.published && !copy.repair_due)) return base::Status::Ok();
+  return Settle(id, copy);
+}
+
+base::Status StandbyTasks::ApplyRows(Copy& copy, Changelog& changelog,
+                                     const std::vector<state::RestoredRow>& rows,
+                                     base::Offset next) {
   const StoreDescription* store = FindStore(shared_.topology, changelog.store);
   if (!rows.empty() && store->options.repair.repair) {
     if (!copy.repair_due) RETURN_IF_ERROR(copy.state->PutNote(kRepairPendingNote, "1"));
@@ -248,11 +277,11 @@ base::Status StandbyTasks::ApplyTo(const base::TaskId& id, Copy& copy, Changelog
       if (!copy.repair.known) break;
       const std::string_view group = store->options.repair.group_of(row.key);
       if (groups.find(group) == groups.end()) groups.emplace(group);
-      if (groups.size() > kGroupsMax) copy.repair = {};
+      if (groups.size() > kGroupsMax) copy.repair.known = false;
     }
+    if (!copy.repair.known) copy.repair.by_store.clear();
   }
-  const base::Status applied = copy.state->ApplyRestored(changelog.store, rows, changelog.tp, next);
-  if (!applied.ok()) return applied.WithContext("warm copy of task " + id.ToString());
+  RETURN_IF_ERROR(copy.state->ApplyRestored(changelog.store, rows, changelog.tp, next));
   changelog.position = next;
   return base::Status::Ok();
 }
@@ -267,7 +296,6 @@ base::Status StandbyTasks::Settle(const base::TaskId& id, Copy& copy) {
                                copy.repair.known ? &copy.repair.by_store : nullptr, *copy.state));
   copy.repair = {.known = true, .by_store = {}};
   copy.repair_due = false;
-  RETURN_IF_ERROR(StampTaskState(*copy.state, shared_.clock));
   const auto reader = copy.state->MakeReader();
   const std::shared_ptr<const state::TaskReader::View> view = reader->Snapshot();
   for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(id.subtopology)) {
@@ -310,6 +338,10 @@ base::Status StandbyTasks::MeasureLags() {
       shared_.metrics.AddGauge(kLagName, kLagHelp, LabelsOf(changelog.store, id.partition))
           .Set(static_cast<double>(
               std::max(int64_t{0}, changelog.end.value - changelog.position.value)));
+    }
+    if (LagOf(copy) == 0 && now - copy.stamped_at >= kStampEvery) {
+      RETURN_IF_ERROR(StampTaskState(*copy.state, shared_.clock));
+      copy.stamped_at = now;
     }
     if (!copy.published) continue;
     for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(id.subtopology)) {

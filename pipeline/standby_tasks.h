@@ -38,6 +38,8 @@ class StandbyTasks {
     /// nullptr: there is no copy here.
     std::unique_ptr<state::TaskState> state;
     Groups repair;
+    /// There is one, and it is being written to right now: ask again.
+    bool busy = false;
   };
 
   explicit StandbyTasks(EngineShared& shared) : shared_(shared) {}
@@ -47,8 +49,10 @@ class StandbyTasks {
   void Want(std::set<base::TaskId> wanted);
 
   /// Opens or closes a copy, or reads and applies one batch; waits a moment for records.
-  /// Errors: Unavailable (try again), Fatal.
+  /// Errors: Unavailable (try again), Fatal; all others: StartOver(), and again after a while.
   base::Status RunOnce();
+  /// Closes all copies and the reader.
+  void StartOver();
 
   /// Gives the copy away. Threads: any.
   Taken Take(const base::TaskId& id);
@@ -63,6 +67,8 @@ class StandbyTasks {
     base::Offset position;
     /// When it was asked for last.
     base::Offset end;
+    /// The last row that was applied has others of its transaction, or their marker, behind it.
+    bool inside_transaction = false;
   };
   struct Copy {
     std::unique_ptr<state::TaskState> state;
@@ -70,7 +76,15 @@ class StandbyTasks {
     Groups repair;
     bool repair_due = false;
     bool published = false;
+    /// The standby thread works on it without the lock: nobody may take it.
+    bool busy = false;
+    std::chrono::nanoseconds stamped_at{0};
   };
+  struct Rows {
+    std::vector<state::RestoredRow> rows;
+    base::Offset last;
+  };
+  using RowsByChangelog = std::map<std::pair<std::string_view, base::Partition>, Rows>;
 
   std::set<base::TaskId> TasksInUse() const;
   base::Status OpenNext();
@@ -78,11 +92,12 @@ class StandbyTasks {
   void CloseUnwanted();
   base::Status Reassign();
   base::Status Apply(const RecordBatch& batch);
-  base::Status ApplyTo(const base::TaskId& id, Copy& copy, Changelog& changelog,
-                       const std::vector<state::RestoredRow>& rows, base::Offset next)
-      REQUIRES(mutex_);
+  // These work on a copy that is busy.
+  base::Status ApplyTo(const base::TaskId& id, Copy& copy, const RowsByChangelog& rows);
+  base::Status ApplyRows(Copy& copy, Changelog& changelog,
+                         const std::vector<state::RestoredRow>& rows, base::Offset next);
   /// Repairs what has changed and shows it to readers. REQUIRES: whole transactions are applied.
-  base::Status Settle(const base::TaskId& id, Copy& copy) REQUIRES(mutex_);
+  base::Status Settle(const base::TaskId& id, Copy& copy);
   base::Status MeasureLags();
   /// Closes the copy and takes it down; its directory stays.
   void Drop(const base::TaskId& id) REQUIRES(mutex_);
@@ -93,6 +108,8 @@ class StandbyTasks {
   std::unique_ptr<Consumer> reader_;
   std::chrono::nanoseconds lags_at_{0};
   std::chrono::nanoseconds retry_at_{0};
+  /// Copies that turned out unreadable are made again then.
+  std::map<base::TaskId, std::chrono::nanoseconds> unreadable_until_;
 
   mutable base::Mutex mutex_;
   std::set<base::TaskId> wanted_ GUARDED_BY(mutex_);

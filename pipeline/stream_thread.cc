@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <limits>
+#include <new>
 #include <utility>
 
 #include "base/check.h"
@@ -84,8 +85,7 @@ StreamThread::StreamThread(EngineShared& shared, std::string instance_id, int sl
 }
 
 StreamThread::~StreamThread() {
-  restorer_.Clear();
-  tasks_.clear();
+  CloseAllTasks();
   UnpublishOthers();
 }
 
@@ -105,7 +105,7 @@ bool StreamThread::Ready() const {
 base::Status StreamThread::CountCrash() {
   if (shared_.crashes == nullptr) return base::Status::Ok();
   if (!mark_.has_value()) {
-    auto mark = CrashMark::Open(shared_.directory.path() / ("in-hand-" + std::to_string(slot_)));
+    auto mark = CrashMark::Open(CrashMark::PathOf(shared_.directory.path(), slot_));
     if (!mark.ok()) return mark.status();
     mark_.emplace(std::move(*mark));
   }
@@ -160,6 +160,7 @@ base::Status StreamThread::Connect() {
 }
 
 base::Result<Turn> StreamThread::RunOnce() {
+  RETURN_IF_ERROR(pending_failure_);
   base::Status status = CheckStandstill();
   shared_.stores.TurnBegins(slot_);
   bool worked = false;
@@ -412,7 +413,14 @@ base::Status StreamThread::RunStages(Task& task, Task::Input& input, const RawRe
         " crashes in a row");
   }
   mark_->Set(input.tp, record.metadata.offset);
-  base::Status status = task.Process(input, record);
+  base::Status status;
+  try {
+    status = task.Process(input, record);
+  } catch (const std::bad_alloc&) {
+    // Whoever asks for memory when there is none is not to blame.
+    mark_->Clear();
+    throw;
+  }
   mark_->Clear();
   return status;
 }

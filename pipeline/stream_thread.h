@@ -149,6 +149,8 @@ class StreamThread : private RebalanceListener {
   std::unique_ptr<Consumer> consumer_;
   bool joined_ = false;
   bool producer_lost_ = false;
+  /// What went wrong within a rebalance and is for the caller of RunOnce() to know.
+  base::Status pending_failure_;
   /// Opened by the first Connect(); unset when crashes are not counted.
   std::optional<CrashMark> mark_;
   uint64_t standstills_seen_ = 0;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "pipeline/disk_space.h"
 #include "pipeline/stream_thread.h"
 
 namespace pipeline {
@@ -70,6 +71,9 @@ base::Status StreamThread::Commit(milliseconds timeout) {
       }
     }
   }
+  // Before anything goes out: what is not begun has not to be finished by a restore.
+  RETURN_IF_ERROR(
+      CheckDiskSpace(shared_.config.state_directory, shared_.config.disk_reserve_bytes));
   RETURN_IF_ERROR(EnsureTransaction());
   RETURN_IF_ERROR(ProduceChangelogs());
   if (exactly_once_) {

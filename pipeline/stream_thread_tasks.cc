@@ -69,6 +69,11 @@ void StreamThread::OnRevoked(const std::vector<base::TopicPartition>& partitions
   if (!committed.ok()) {
     base::LogWarn("not committed at revocation, the next owner replays",
                   {{"thread", name_}, {"why", committed.ToString()}});
+    if (committed.code() == base::StatusCode::kFatal ||
+        committed.code() == base::StatusCode::kInternal) {
+      // E.g. a database that cannot be written to: it cannot be opened again here.
+      pending_failure_ = committed;
+    }
     // A commit without an answer cannot be aborted either: that producer is finished.
     producer_lost_ = committed.code() == base::StatusCode::kLost;
     OnLost(partitions);
@@ -239,6 +244,7 @@ base::Result<std::unique_ptr<state::TaskState>> StreamThread::OpenState(
   std::unique_ptr<state::TaskState> state = shared_.tasks.Take(task.id());
   if (state == nullptr && shared_.standbys != nullptr) {
     StandbyTasks::Taken taken = shared_.standbys->Take(task.id());
+    if (taken.busy) return base::Status::Unavailable("its warm copy is being brought up to date");
     state = std::move(taken.state);
     *repair = std::move(taken.repair);
   }
@@ -279,6 +285,9 @@ base::Status StreamThread::StartRunning(Task& task, int64_t replayed) {
     for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(task.id().subtopology)) {
       shared_.stores.Publish(spec.name, task.id().partition, reader, slot_);
     }
+    // The process may have stood still since the last look, and what is up be withdrawn: after this
+    // it stays so.
+    RETURN_IF_ERROR(CheckStandstill());
     for (const Task::Input& input : task.inputs()) {
       shared_.positions.Committed(input.tp, *input.next);
     }

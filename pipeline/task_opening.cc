@@ -30,8 +30,9 @@ std::string WhyUnfit(EngineShared& shared, const base::TaskId& id,
                      const std::vector<state::StoreSpec>& stores, const state::TaskState& state,
                      const base::Positions& starts, const base::Positions& ends) {
   const std::optional<int64_t> stamp = ParseInt(state.Note(kStampNote));
-  const bool old = stamp.has_value() && shared.clock.NowMs() - *stamp >
-                                            shared.config.changelog_tombstone_retention.count();
+  // Without one nobody knows how old it is.
+  const bool old = !stamp.has_value() || shared.clock.NowMs() - *stamp >
+                                             shared.config.changelog_tombstone_retention.count();
   for (const state::StoreSpec& spec : stores) {
     if (!spec.changelog) continue;
     const base::TopicPartition tp{shared.ChangelogTopic(spec.name), id.partition};
@@ -99,7 +100,11 @@ base::Result<std::unique_ptr<state::TaskState>> OpenTaskState(
   if (state != nullptr && why.empty()) {
     why = WhyUnfit(shared, id, options.stores, *state, starts, ends);
   }
-  if (state != nullptr && why.empty()) return state;
+  if (state != nullptr && why.empty()) {
+    // An empty one misses nothing that is deleted from now on.
+    if (state->AllPositions().empty()) RETURN_IF_ERROR(StampTaskState(*state, shared.clock));
+    return state;
+  }
   if (!why.empty()) {
     base::LogError("local copy not usable, restoring in full",
                    {{"task", id.ToString()}, {"why", why}});
@@ -107,7 +112,9 @@ base::Result<std::unique_ptr<state::TaskState>> OpenTaskState(
   // A query may hold a reader for a moment; then the directory is still locked.
   state.reset();
   RETURN_IF_ERROR(shared.states.Destroy(options.directory));
-  return shared.states.Open(options);
+  auto fresh = shared.states.Open(options);
+  if (fresh.ok()) RETURN_IF_ERROR(StampTaskState(**fresh, shared.clock));
+  return fresh;
 }
 
 base::Status StampTaskState(state::TaskState& state, const base::Clock& clock) {

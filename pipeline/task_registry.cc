@@ -52,6 +52,12 @@ void TaskRegistry::Forget(const base::TaskId& task) {
   reports_.erase(task);
 }
 
+void TaskRegistry::ForgetSuspended(const base::TaskId& task) {
+  const base::MutexLock lock(mutex_);
+  const auto it = reports_.find(task);
+  if (it != reports_.end() && it->second.phase == TaskPhase::kSuspended) reports_.erase(it);
+}
+
 std::vector<TaskReport> TaskRegistry::Reports() const {
   const base::MutexLock lock(mutex_);
   std::vector<TaskReport> reports;

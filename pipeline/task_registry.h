@@ -40,6 +40,8 @@ class TaskRegistry {
 
   void Report(TaskReport report);
   void Forget(const base::TaskId& task);
+  /// The same for a suspended one; another is somebody's by now.
+  void ForgetSuspended(const base::TaskId& task);
   std::vector<TaskReport> Reports() const;
 
  private:

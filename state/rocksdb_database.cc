@@ -230,6 +230,10 @@ base::Status DestroyDatabase(const std::filesystem::path& directory) {
   if (!locked.ok()) return ToStatus(locked, what);
   std::filesystem::remove_all(directory, error);
   env->UnlockFile(lock).PermitUncheckedError();
+  // Somebody who tries to open it makes a log file before he finds it locked.
+  if (error == std::errc::directory_not_empty) {
+    return base::Status::Unavailable(what + ": " + error.message());
+  }
   if (error) return base::Status::Fatal(what + ": " + error.message());
   return base::Status::Ok();
 }

@@ -10,7 +10,8 @@ import subprocess
 
 import chaos
 
-DISK_MIB = 24
+# The reserve at which it stops (64 MiB), and a little to fill.
+DISK_MIB = 64 + 24
 ROOM_MIB = 512
 STOPS_WITHIN_S = 90
 

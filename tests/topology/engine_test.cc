@@ -259,5 +259,67 @@ TEST_F(EngineWithThreads, FinishesTheTransactionsOfThreadsThatItNoLongerHas) {
   EXPECT_THAT(cluster_.OpenTransactions(), Not(testing::Contains("app-a-1")));
 }
 
+/// Two instances with warm copies of each other's tasks.
+class Standbys : public EngineWithThreads {
+ protected:
+  pipeline::EngineConfig ConfigOf(const std::string& instance) {
+    pipeline::EngineConfig config = Config();
+    config.instance_id = instance;
+    config.state_directory = scratch_.path() / instance;
+    config.standby_replicas = 1;
+    return config;
+  }
+
+  /// What a warm copy in `herald` shows of the inbox; -1 when there is none.
+  static int CopyTotal(RunningHerald& herald, const std::string& recipient) {
+    const auto [view, lag] = herald.engine().stores().FindStandby(
+        kInboxStore, pipeline::PartitionForKey(recipient, kPartitions));
+    if (view == nullptr) return -1;
+    return static_cast<int>(ReadCounts(view->Store(kInboxStore), recipient).value().total);
+  }
+
+  /// Recipients of both partitions, and how many rows each gets.
+  static constexpr int kRows = 40;
+  const std::vector<std::string> recipients_{"1", "2", "3", "4", "5", "6"};
+};
+
+TEST_F(Standbys, ShowWhatTheirOwnersCommittedAndTakeOverWithoutARestore) {
+  auto a = std::make_unique<RunningHerald>(cluster_, ConfigOf("a"));
+  RunningHerald b(cluster_, ConfigOf("b"));
+  ASSERT_TRUE(a->Start().ok());
+  ASSERT_TRUE(b.Start().ok());
+  ASSERT_TRUE(a->WaitUntilReady());
+  ASSERT_TRUE(b.WaitUntilReady());
+  ASSERT_TRUE(b.WaitUntil([&] { return cluster_.Shares("app").size() == 2; }));
+  for (const std::string& recipient : recipients_) Follow(100, kRows, recipient);
+  const auto shows_all = [&](RunningHerald& herald, const std::string& recipient) {
+    return herald.InboxTotal(recipient) == kRows || CopyTotal(herald, recipient) == kRows;
+  };
+  ASSERT_TRUE(b.WaitUntil([&] {
+    return std::all_of(recipients_.begin(), recipients_.end(), [&](const std::string& recipient) {
+      return shows_all(*a, recipient) && shows_all(b, recipient);
+    });
+  })) << "each instance has each inbox, or a warm copy of it";
+  EXPECT_FALSE(b.engine().Status().standbys.empty());
+
+  // As kill -9: what its threads still do reaches nobody.
+  a->clients().Kill();
+  const uint64_t read_before = cluster_.RecordsRead("app-inbox-changelog");
+  ASSERT_TRUE(cluster_.ExpireMember("app", "a-0"));
+  ASSERT_TRUE(b.WaitUntil([&] {
+    return std::all_of(recipients_.begin(), recipients_.end(), [&](const std::string& recipient) {
+      return b.InboxTotal(recipient) == kRows;
+    });
+  }));
+  EXPECT_EQ(cluster_.RecordsRead("app-inbox-changelog"), read_before)
+      << "the copy had read everything already";
+  EXPECT_TRUE(b.WaitUntil([&] { return b.engine().Status().standbys.empty(); }));
+  a.reset();
+
+  Follow(500, 10, recipients_.front());
+  EXPECT_TRUE(b.WaitUntil([&] { return b.InboxTotal(recipients_.front()) == kRows + 10; }));
+  b.engine().Stop();
+}
+
 }  // namespace
 }  // namespace stages
