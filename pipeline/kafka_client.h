@@ -244,6 +244,26 @@ class Admin {
   /// embedded broker cannot answer (Fatal).
   virtual base::Result<GroupDescription> DescribeGroup(const std::string& group,
                                                        milliseconds timeout) = 0;
+
+  // --- what an application's reset asks for; the embedded broker cannot answer (Fatal)
+  /// The offset of the first record whose timestamp is `time_ms` or later; a partition without one
+  /// is absent.
+  virtual base::Result<Positions> ListOffsetsAt(std::span<const base::TopicPartition> partitions,
+                                                int64_t time_ms, milliseconds timeout) = 0;
+  /// What the group has committed of these partitions; those without a position are absent.
+  /// Errors: InvalidArgument while an open transaction holds positions of one.
+  virtual base::Result<Positions> GroupPositions(const std::string& group,
+                                                 std::span<const base::TopicPartition> partitions,
+                                                 milliseconds timeout) = 0;
+  /// Commits for a group without members, which is made when it does not exist.
+  /// Errors: InvalidArgument when the group has members.
+  virtual base::Status SetGroupPositions(const std::string& group, const Positions& positions,
+                                         milliseconds timeout) = 0;
+  /// Deletes the group and all that it has committed. One that does not exist is not an error.
+  /// Errors: InvalidArgument when the group has members.
+  virtual base::Status DeleteGroup(const std::string& group, milliseconds timeout) = 0;
+  /// A topic that does not exist is not an error. Returns when metadata shows none of them.
+  virtual base::Status DeleteTopics(std::span<const std::string> names, milliseconds timeout) = 0;
 };
 
 /// Makes clients of one cluster. Threads: any; it outlives what it made.

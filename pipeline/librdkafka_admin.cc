@@ -19,6 +19,8 @@ constexpr size_t kReasonBytesMax = 512;
 /// A request's own time-out fires first, so that its reason is told; this is the reserve.
 constexpr milliseconds kAwaitReserve{500};
 constexpr milliseconds kTopicPollInterval{20};
+/// How long positions may be inside a transaction that is just being ended.
+constexpr milliseconds kStableWait{3000};
 
 /// The settings of a topic that Herald looks at.
 constexpr std::array kTopicSettings = {
@@ -88,6 +90,21 @@ bool ReadAssignment(std::string_view in, std::vector<base::TopicPartition>& part
 
 base::Status TopicMissing(const std::string& topic) {
   return base::Status::Unavailable("topic " + topic + " does not show up in the metadata yet");
+}
+
+/// The error of a request about a group: what somebody else does in the group stands against it.
+base::Status GroupStatus(rd_kafka_resp_err_t error, const std::string& what) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR_NON_EMPTY_GROUP:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID:
+    case RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION:
+    case RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS:
+      return base::Status::InvalidArgument(what + ": the group has members");
+    case RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT:
+      return base::Status::InvalidArgument(what + ": an open transaction holds positions of it");
+    default:
+      return rdkafka::RequestStatus(error, what);
+  }
 }
 
 }  // namespace
@@ -367,13 +384,32 @@ base::Status LibrdkafkaAdmin::WaitForTopics(std::span<const NewTopic> topics,
 base::Result<Positions> LibrdkafkaAdmin::ListOffsets(
     std::span<const base::TopicPartition> partitions, OffsetSpec spec, Isolation isolation,
     milliseconds timeout) {
-  Positions offsets;
-  if (partitions.empty()) return offsets;
   const rdkafka::PartitionList list = rdkafka::NewPartitionList(partitions.size());
   for (const base::TopicPartition& partition : partitions) {
     rdkafka::Add(list.get(), partition)->offset =
         spec == OffsetSpec::kEarliest ? RD_KAFKA_OFFSET_SPEC_EARLIEST : RD_KAFKA_OFFSET_SPEC_LATEST;
   }
+  return AskOffsets(list.get(), isolation, timeout);
+}
+
+base::Result<Positions> LibrdkafkaAdmin::ListOffsetsAt(
+    std::span<const base::TopicPartition> partitions, int64_t time_ms, milliseconds timeout) {
+  const rdkafka::PartitionList list = rdkafka::NewPartitionList(partitions.size());
+  for (const base::TopicPartition& partition : partitions) {
+    // What is below 0 stands for something else; no record is older than 1970.
+    rdkafka::Add(list.get(), partition)->offset = std::max<int64_t>(time_ms, 0);
+  }
+  base::Result<Positions> offsets =
+      AskOffsets(list.get(), Isolation::kReadUncommitted, timeout);
+  // No such record: the broker says -1.
+  if (offsets.ok()) std::erase_if(*offsets, [](const auto& one) { return one.second.value < 0; });
+  return offsets;
+}
+
+base::Result<Positions> LibrdkafkaAdmin::AskOffsets(rd_kafka_topic_partition_list_t* list,
+                                                    Isolation isolation, milliseconds timeout) {
+  Positions offsets;
+  if (list->cnt == 0) return offsets;
   const rdkafka::Queue queue(rd_kafka_queue_new(handle_.get()));
   const rdkafka::AdminOptions options =
       NewOptions(handle_.get(), RD_KAFKA_ADMIN_OP_LISTOFFSETS, timeout);
@@ -382,11 +418,9 @@ base::Result<Positions> LibrdkafkaAdmin::ListOffsets(
                          ? RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED
                          : RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED));
   if (refused != nullptr) return base::Status::Fatal(rd_kafka_error_string(refused.get()));
-  rd_kafka_ListOffsets(handle_.get(), list.get(), options.get(), queue.get());
-  std::string what = "listing offsets of " + partitions.front().ToString();
-  if (partitions.size() > 1) {
-    what += " and " + std::to_string(partitions.size() - 1) + " more";
-  }
+  rd_kafka_ListOffsets(handle_.get(), list, options.get(), queue.get());
+  std::string what = "listing offsets of " + rdkafka::ToTopicPartition(list->elems[0]).ToString();
+  if (list->cnt > 1) what += " and " + std::to_string(list->cnt - 1) + " more";
   const base::Result<rdkafka::Event> event = Await(queue.get(), timeout, what);
   if (!event.ok()) return event.status();
 
@@ -445,6 +479,157 @@ base::Result<GroupDescription> LibrdkafkaAdmin::DescribeGroup(const std::string&
     return base::Status::Unavailable(what + ": the broker that may have it did not answer");
   }
   return description;
+}
+
+/// A consumer that joins nothing. The requests that librdkafka has for this on any handle crash it
+/// (2.8.0, ListConsumerGroupOffsets: a null group is asked to look for its coordinator again) as soon
+/// as the coordinator is another than was known, as on a cluster that never had a group.
+base::Result<rdkafka::Handle> LibrdkafkaAdmin::NewGroupHandle(const std::string& group,
+                                                              Isolation isolation) {
+  rdkafka::Callbacks callbacks;
+  callbacks.opaque = this;
+  callbacks.error = OnError;
+  base::Result<rdkafka::Handle> handle = rdkafka::NewHandle(
+      *shared_, RD_KAFKA_CONSUMER,
+      {{"group.id", group},
+       {"enable.auto.commit", "false"},
+       {"enable.metrics.push", "false"},
+       {"isolation.level",
+        isolation == Isolation::kReadCommitted ? "read_committed" : "read_uncommitted"}},
+      callbacks);
+  if (handle.ok()) rd_kafka_poll_set_consumer(handle->get());
+  return handle;
+}
+
+base::Result<Positions> LibrdkafkaAdmin::GroupPositions(
+    const std::string& group, std::span<const base::TopicPartition> partitions,
+    milliseconds timeout) {
+  Positions positions;
+  if (partitions.empty()) return positions;
+  const Deadline deadline(timeout);
+  const std::string what = "asking for the positions of group " + group;
+  // A reader of committed records is only told when no transaction is open on them; it asks again
+  // until its time is over. Another reader's answer then shows that this was the reason.
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+  for (const Isolation isolation : {Isolation::kReadCommitted, Isolation::kReadUncommitted}) {
+    const base::Result<rdkafka::Handle> handle = NewGroupHandle(group, isolation);
+    if (!handle.ok()) return handle.status();
+    const rdkafka::PartitionList list = rdkafka::NewPartitionList(partitions.size());
+    for (const base::TopicPartition& partition : partitions) rdkafka::Add(list.get(), partition);
+    const milliseconds left = isolation == Isolation::kReadCommitted
+                                  ? std::min(deadline.remaining(), kStableWait)
+                                  : deadline.remaining();
+    rd_kafka_resp_err_t failed =
+        rd_kafka_committed(handle->get(), list.get(), Deadline(left).remaining_ms());
+    for (int i = 0; i < list->cnt && failed == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
+      failed = list->elems[i].err;
+      if (list->elems[i].offset < 0) continue;
+      positions[rdkafka::ToTopicPartition(list->elems[i])] = base::Offset{list->elems[i].offset};
+    }
+    if (failed == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      if (isolation == Isolation::kReadCommitted) return positions;
+      return GroupStatus(RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT, what);
+    }
+    error = failed;
+    if (rdkafka::IsRefusal(error)) break;
+  }
+  return GroupStatus(error, what);
+}
+
+base::Status LibrdkafkaAdmin::SetGroupPositions(const std::string& group,
+                                                const Positions& positions, milliseconds) {
+  if (positions.empty()) return base::Status::Ok();
+  const base::Result<rdkafka::Handle> handle =
+      NewGroupHandle(group, Isolation::kReadCommitted);
+  if (!handle.ok()) return handle.status();
+  const rdkafka::PartitionList list = rdkafka::ToList(positions);
+  rd_kafka_resp_err_t error = rd_kafka_commit(handle->get(), list.get(), 0);
+  for (int i = 0; i < list->cnt && error == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
+    error = list->elems[i].err;
+  }
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return base::Status::Ok();
+  return GroupStatus(error, "setting the positions of group " + group);
+}
+
+base::Status LibrdkafkaAdmin::DeleteGroup(const std::string& group, milliseconds timeout) {
+  using Request = rdkafka::Owned<rd_kafka_DeleteGroup_t, rd_kafka_DeleteGroup_destroy>;
+  const std::string what = "deleting group " + group;
+  const Request request(rd_kafka_DeleteGroup_new(group.c_str()));
+  const rdkafka::Queue queue(rd_kafka_queue_new(handle_.get()));
+  const rdkafka::AdminOptions options =
+      NewOptions(handle_.get(), RD_KAFKA_ADMIN_OP_DELETEGROUPS, timeout);
+  rd_kafka_DeleteGroup_t* pointer = request.get();
+  rd_kafka_DeleteGroups(handle_.get(), &pointer, 1, options.get(), queue.get());
+  const base::Result<rdkafka::Event> event = Await(queue.get(), timeout, what);
+  if (!event.ok()) return event.status();
+  size_t count = 0;
+  const rd_kafka_group_result_t** results =
+      rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event->get()), &count);
+  for (size_t i = 0; i < count; ++i) {
+    const rd_kafka_error_t* error = rd_kafka_group_result_error(results[i]);
+    if (error == nullptr) continue;
+    const rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) {
+      continue;
+    }
+    return GroupStatus(code, what);
+  }
+  return base::Status::Ok();
+}
+
+base::Status LibrdkafkaAdmin::DeleteTopics(std::span<const std::string> names,
+                                           milliseconds timeout) {
+  if (names.empty()) return base::Status::Ok();
+  const Deadline deadline(timeout);
+  using Request = rdkafka::Owned<rd_kafka_DeleteTopic_t, rd_kafka_DeleteTopic_destroy>;
+  std::vector<Request> requests;
+  std::vector<rd_kafka_DeleteTopic_t*> pointers;
+  for (const std::string& name : names) {
+    requests.emplace_back(rd_kafka_DeleteTopic_new(name.c_str()));
+    pointers.push_back(requests.back().get());
+  }
+  const rdkafka::Queue queue(rd_kafka_queue_new(handle_.get()));
+  const rdkafka::AdminOptions options =
+      NewOptions(handle_.get(), RD_KAFKA_ADMIN_OP_DELETETOPICS, timeout);
+  std::array<char, kReasonBytesMax> reason{};
+  rd_kafka_AdminOptions_set_operation_timeout(options.get(), Deadline(timeout).remaining_ms(),
+                                              reason.data(), reason.size());
+  rd_kafka_DeleteTopics(handle_.get(), pointers.data(), pointers.size(), options.get(),
+                        queue.get());
+  const base::Result<rdkafka::Event> event = Await(queue.get(), timeout, "deleting topics");
+  if (!event.ok()) return event.status();
+  size_t count = 0;
+  const rd_kafka_topic_result_t** results =
+      rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event->get()), &count);
+  for (size_t i = 0; i < count; ++i) {
+    const rd_kafka_resp_err_t error = rd_kafka_topic_result_error(results[i]);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR || error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+      continue;
+    }
+    const std::string what =
+        std::string("deleting topic ") + rd_kafka_topic_result_name(results[i]);
+    if (error == RD_KAFKA_RESP_ERR_TOPIC_DELETION_DISABLED) {
+      return base::Status::Fatal(what + ": " + rdkafka::ErrorText(error));
+    }
+    return rdkafka::RequestStatus(error, what);
+  }
+  return WaitUntilGone(names, deadline.remaining());
+}
+
+/// Brokers hear of it one after the other; who asks one that has not would find the topic there.
+base::Status LibrdkafkaAdmin::WaitUntilGone(std::span<const std::string> names,
+                                            milliseconds timeout) {
+  const Deadline deadline(timeout);
+  while (true) {
+    const base::Result<Topics> described = Describe(names, deadline.remaining());
+    if (!described.ok()) return described.status();
+    if (described->empty()) return base::Status::Ok();
+    if (deadline.passed()) {
+      return base::Status::Unavailable("topic " + described->begin()->first +
+                                       " is deleted but still shows up in the metadata");
+    }
+    base::SystemClock::Instance().Pause(kTopicPollInterval);
+  }
 }
 
 }  // namespace pipeline

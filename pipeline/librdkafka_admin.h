@@ -21,6 +21,15 @@ class LibrdkafkaAdmin : public Admin {
                                       milliseconds timeout) override;
   base::Result<GroupDescription> DescribeGroup(const std::string& group,
                                                milliseconds timeout) override;
+  base::Result<Positions> ListOffsetsAt(std::span<const base::TopicPartition> partitions,
+                                        int64_t time_ms, milliseconds timeout) override;
+  base::Result<Positions> GroupPositions(const std::string& group,
+                                         std::span<const base::TopicPartition> partitions,
+                                         milliseconds timeout) override;
+  base::Status SetGroupPositions(const std::string& group, const Positions& positions,
+                                 milliseconds timeout) override;
+  base::Status DeleteGroup(const std::string& group, milliseconds timeout) override;
+  base::Status DeleteTopics(std::span<const std::string> names, milliseconds timeout) override;
 
  private:
   explicit LibrdkafkaAdmin(std::shared_ptr<rdkafka::Shared> shared) : shared_(std::move(shared)) {}
@@ -33,6 +42,10 @@ class LibrdkafkaAdmin : public Admin {
   base::Status AddConfigs(Topics* topics, milliseconds timeout);
   base::Status RequestTopics(std::span<const NewTopic> topics, milliseconds timeout);
   base::Status WaitForTopics(std::span<const NewTopic> topics, milliseconds timeout);
+  base::Result<rdkafka::Handle> NewGroupHandle(const std::string& group, Isolation isolation);
+  base::Status WaitUntilGone(std::span<const std::string> names, milliseconds timeout);
+  base::Result<Positions> AskOffsets(rd_kafka_topic_partition_list_t* list, Isolation isolation,
+                                     milliseconds timeout);
   base::Result<rdkafka::Event> Await(rd_kafka_queue_t* queue, milliseconds timeout,
                                      std::string_view what);
 

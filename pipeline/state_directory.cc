@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -27,6 +28,11 @@ base::Status CreateDirectories(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+bool StateDirectory::IsThere(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::exists(path / "INSTANCE", error);
+}
 
 base::Result<StateDirectory> StateDirectory::Open(const std::filesystem::path& path) {
   RETURN_IF_ERROR(CreateDirectories(path));
@@ -149,16 +155,44 @@ base::Status StateDirectory::MoveAside() {
 }
 
 base::Status StateDirectory::Clear() {
-  for (const char* part : {"tasks", "global"}) {
-    std::error_code error;
-    std::filesystem::remove_all(path_ / part, error);
-    if (error) {
-      return base::Status::Fatal("state directory " + path_.string() +
-                                 " cannot be cleared: " + error.message());
-    }
-    RETURN_IF_ERROR(CreateDirectories(path_ / part));
+  RETURN_IF_ERROR(Empty("tasks"));
+  return Empty("global");
+}
+
+std::vector<std::string> StateDirectory::Tasks() const {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(path_ / "tasks", error), end; !error && it != end;
+       it.increment(error)) {
+    names.push_back(it->path().filename().string());
   }
-  return base::Status::Ok();
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::vector<std::string> StateDirectory::Changelogs() const {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : values_) {
+    if (name.starts_with(kTopicIdName)) names.push_back(name.substr(kTopicIdName.size()));
+  }
+  return names;
+}
+
+base::Status StateDirectory::ForgetTasks() {
+  // In this order: rows that are left behind half-way still say what they belonged to.
+  RETURN_IF_ERROR(Empty("tasks"));
+  std::erase_if(values_, [](const auto& value) { return value.first.starts_with(kTopicIdName); });
+  return Save();
+}
+
+base::Status StateDirectory::Empty(const char* part) {
+  std::error_code error;
+  std::filesystem::remove_all(path_ / part, error);
+  if (error) {
+    return base::Status::Fatal("state directory " + path_.string() +
+                               " cannot be cleared: " + error.message());
+  }
+  return CreateDirectories(path_ / part);
 }
 
 }  // namespace pipeline

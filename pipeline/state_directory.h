@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ids.h"
@@ -21,6 +22,12 @@ namespace pipeline {
 /// Threads: the engine's, before its threads start; TaskDirectory() and GlobalDirectory() any.
 class StateDirectory {
  public:
+  /// Before the name of a changelog: the value is the id of the topic that the rows belong to.
+  static constexpr std::string_view kTopicIdName = "topic-id:";
+
+  /// Whether there is a state directory, opened by whomever.
+  static bool IsThere(const std::filesystem::path& path);
+
   /// Creates the directory when it is missing and locks it.
   /// Errors: Fatal when it is in use by another process, or cannot be written; both name the path.
   static base::Result<StateDirectory> Open(const std::filesystem::path& path);
@@ -45,10 +52,19 @@ class StateDirectory {
   /// Deletes tasks and global tables.
   base::Status Clear();
 
+  /// The tasks that have a directory, by its name.
+  std::vector<std::string> Tasks() const;
+  /// The changelogs that the rows belong to; empty when there never were any.
+  std::vector<std::string> Changelogs() const;
+  /// Deletes the tasks and forgets which changelogs they belonged to; global tables stay.
+  base::Status ForgetTasks();
+
  private:
   StateDirectory(std::filesystem::path path, int lock) : path_(std::move(path)), lock_(lock) {}
   base::Status Load();
   base::Status Save() const;
+  /// Deletes what is in this sub-directory.
+  base::Status Empty(const char* part);
 
   std::filesystem::path path_;
   int lock_ = -1;

@@ -2,10 +2,14 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace pipeline {
 namespace {
@@ -63,6 +67,51 @@ TEST_F(StateDirectoryTest, MovesTasksAsideButKeepsTheInstanceId) {
   EXPECT_TRUE(std::filesystem::exists(path_ / "aside-1" / "tasks" / "1_3"));
   EXPECT_EQ(directory->Get("instance-id"), "i-1");
   EXPECT_EQ(directory->Get("cluster-id"), "");
+}
+
+TEST_F(StateDirectoryTest, IsRefusedToAnotherProcessUntilTheFirstIsGone) {
+  auto first = std::optional(StateDirectory::Open(path_));
+  ASSERT_TRUE(first->ok());
+  // Exit code 0: the child was refused, as it should be.
+  const auto open_in_a_child = [this] {
+    const pid_t child = fork();
+    if (child == 0) _exit(StateDirectory::Open(path_).ok() ? 1 : 0);
+    int status = -1;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  };
+  EXPECT_EQ(open_in_a_child(), 0);
+  first.reset();
+  EXPECT_EQ(open_in_a_child(), 1);
+}
+
+TEST_F(StateDirectoryTest, ForgetsTasksAndTheirChangelogsButNothingElse) {
+  EXPECT_FALSE(StateDirectory::IsThere(path_));
+  {
+    auto directory = StateDirectory::Open(path_);
+    ASSERT_TRUE(directory.ok());
+    EXPECT_TRUE(StateDirectory::IsThere(path_));
+    ASSERT_TRUE(directory->Set("instance-id", "i-1").ok());
+    ASSERT_TRUE(directory->Set("cluster-id", "c").ok());
+    ASSERT_TRUE(directory->Set("slots-used", "3").ok());
+    ASSERT_TRUE(directory->Set("topic-id:app-inbox-changelog", "x").ok());
+    ASSERT_TRUE(directory->Set("topic-id:app-counts-changelog", "y").ok());
+    std::filesystem::create_directories(directory->TaskDirectory({1, base::Partition{3}}));
+    std::filesystem::create_directories(directory->TaskDirectory({1, base::Partition{0}}));
+    std::filesystem::create_directories(directory->GlobalDirectory("users"));
+    EXPECT_EQ(directory->Tasks(), (std::vector<std::string>{"1_0", "1_3"}));
+    EXPECT_EQ(directory->Changelogs(),
+              (std::vector<std::string>{"app-counts-changelog", "app-inbox-changelog"}));
+    ASSERT_TRUE(directory->ForgetTasks().ok());
+  }
+  auto directory = StateDirectory::Open(path_);
+  ASSERT_TRUE(directory.ok());
+  EXPECT_TRUE(directory->Tasks().empty());
+  EXPECT_TRUE(directory->Changelogs().empty());
+  EXPECT_TRUE(std::filesystem::exists(directory->GlobalDirectory("users")));
+  EXPECT_EQ(directory->Get("instance-id"), "i-1");
+  EXPECT_EQ(directory->Get("cluster-id"), "c");
+  EXPECT_EQ(directory->Get("slots-used"), "3");
 }
 
 }  // namespace

@@ -82,22 +82,105 @@ class FakeAdmin : public pipeline::Admin {
   Result<pipeline::GroupDescription> DescribeGroup(const std::string& group,
                                                    milliseconds) override {
     using pipeline::GroupDescription;
-    return Ask<GroupDescription>("admin.describe_group", [&]() REQUIRES(broker_.mutex) -> Result<GroupDescription> {
-      GroupDescription description;
-      description.stable = true;
-      const auto found = broker_.groups.find(group);
-      if (found == broker_.groups.end()) return description;
-      description.stable = !found->second.preparing();
-      for (auto& [instance, share] : found->second.Shares()) {
-        // As the coordinator: between generations it knows the members, not their shares.
-        description.members.push_back(
-            {instance, description.stable ? share : std::vector<TopicPartition>()});
-      }
-      return description;
-    });
+    return Ask<GroupDescription>(
+        "admin.describe_group", [&]() REQUIRES(broker_.mutex) -> Result<GroupDescription> {
+          GroupDescription description;
+          description.stable = true;
+          const auto found = broker_.groups.find(group);
+          if (found == broker_.groups.end()) return description;
+          description.stable = !found->second.preparing();
+          for (auto& [instance, share] : found->second.Shares()) {
+            // As the coordinator: between generations it knows the members, not their shares.
+            description.members.push_back(
+                {instance, description.stable ? share : std::vector<TopicPartition>()});
+          }
+          return description;
+        });
+  }
+
+  Result<Positions> ListOffsetsAt(std::span<const TopicPartition> partitions, int64_t time_ms,
+                                  milliseconds) override {
+    return Ask<Positions>("admin.list_offsets_at",
+                          [&]() REQUIRES(broker_.mutex) -> Result<Positions> {
+                            Positions offsets;
+                            for (const TopicPartition& tp : partitions) {
+                              const PartitionLog* log = broker_.Log(tp);
+                              if (log == nullptr)
+                                return Status::Unavailable(tp.ToString() + ": unknown partition");
+                              for (const PartitionLog::Entry& entry : log->entries()) {
+                                if (entry.record == nullptr || entry.record->timestamp_ms < time_ms)
+                                  continue;
+                                offsets[tp] = Offset{entry.offset};
+                                break;
+                              }
+                            }
+                            return offsets;
+                          });
+  }
+
+  Result<Positions> GroupPositions(const std::string& group,
+                                   std::span<const TopicPartition> partitions,
+                                   milliseconds) override {
+    return Ask<Positions>(
+        "admin.group_positions", [&]() REQUIRES(broker_.mutex) -> Result<Positions> {
+          Positions positions;
+          const auto found = broker_.groups.find(group);
+          if (found == broker_.groups.end()) return positions;
+          for (const TopicPartition& tp : partitions) {
+            for (const auto& [transaction, pending] : found->second.pending) {
+              if (!pending.contains(tp)) continue;
+              return Status::InvalidArgument("group " + group +
+                                             ": an open transaction holds positions");
+            }
+            const auto committed = found->second.committed.find(tp);
+            if (committed != found->second.committed.end()) positions.insert(*committed);
+          }
+          return positions;
+        });
+  }
+
+  Status SetGroupPositions(const std::string& group, const Positions& positions,
+                           milliseconds) override {
+    return Ask<bool>("admin.set_group_positions",
+                     [&]() REQUIRES(broker_.mutex) -> Result<bool> {
+                       if (HasMembers(group)) {
+                         return Status::InvalidArgument("group " + group + " has members");
+                       }
+                       for (const auto& [tp, offset] : positions) {
+                         broker_.groups[group].committed[tp] = offset;
+                       }
+                       return true;
+                     })
+        .status();
+  }
+
+  Status DeleteGroup(const std::string& group, milliseconds) override {
+    return Ask<bool>("admin.delete_group",
+                     [&]() REQUIRES(broker_.mutex) -> Result<bool> {
+                       if (HasMembers(group)) {
+                         return Status::InvalidArgument("group " + group + " has members");
+                       }
+                       broker_.groups.erase(group);
+                       return true;
+                     })
+        .status();
+  }
+
+  Status DeleteTopics(std::span<const std::string> names, milliseconds) override {
+    return Ask<bool>("admin.delete_topics",
+                     [&]() REQUIRES(broker_.mutex) -> Result<bool> {
+                       for (const std::string& name : names) broker_.topics.erase(name);
+                       return true;
+                     })
+        .status();
   }
 
  private:
+  bool HasMembers(const std::string& group) const REQUIRES(broker_.mutex) {
+    const auto found = broker_.groups.find(group);
+    return found != broker_.groups.end() && !found->second.Shares().empty();
+  }
+
   template <typename T>
   Result<T> Ask(const std::string& name, const std::function<Result<T>()>& answer) {
     return incarnation_->Call(name, [&](Status fault) -> Result<T> {

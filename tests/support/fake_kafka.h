@@ -127,7 +127,8 @@ enum class LostCommit {
 /// for a consumer without a group, "producer.init", "producer.begin", "producer.produce",
 /// "producer.send_positions", "producer.commit", "producer.abort", "producer.flush",
 /// "async_producer.produce", "admin.cluster_id", "admin.describe_topics", "admin.create_topics",
-/// "admin.list_offsets", "admin.describe_group".
+/// "admin.list_offsets", "admin.describe_group", "admin.list_offsets_at", "admin.group_positions",
+/// "admin.set_group_positions", "admin.delete_group", "admin.delete_topics".
 class FakeClients : public pipeline::KafkaClients {
  public:
   struct Options {
