@@ -9,9 +9,9 @@ enum ExitCode : int {
   kExitFailure = 1,
   /// A wrong command line.
   kExitUsage = 2,
-  /// Nobody answers at --server.
+  /// Nobody answers at --server, or at --brokers.
   kExitUnreachable = 3,
-  /// The server, or we before it, refused what was asked for: 4xx.
+  /// The server, Kafka, or we before them, refused what was asked for: 4xx.
   kExitRefused = 4,
 };
 

@@ -3,13 +3,17 @@
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
+#include <map>
 #include <memory>
+#include <string>
 
 #include "app/command_line.h"
+#include "app/reset_command.h"
 #include "app/run_command.h"
 #include "app/run_options.h"
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "pipeline/librdkafka_client.h"
 
 namespace {
 
@@ -54,5 +58,12 @@ int main(int argc, char** argv) {
   app::CommandLine command_line((std::string(base::BuildVersion())));
   AddRunCommand(command_line);
   app::AddCommands(command_line);
+  app::AddResetCommand(command_line, [](const std::string& brokers,
+                                        const std::map<std::string, std::string>& properties) {
+    pipeline::LibrdkafkaOptions options;
+    options.brokers = brokers;
+    options.properties = properties;
+    return pipeline::NewLibrdkafkaClients(options);
+  });
   return command_line.Main(argc, argv, environment);
 }

@@ -28,6 +28,7 @@ COMMANDS = (
     ("users", "put"),
     ("users", "delete"),
     ("status",),
+    ("reset",),
     ("topology",),
     ("completion",),
 )
