@@ -234,9 +234,8 @@ class Reset(unittest.TestCase):
         code, said, why = reset(herald, "--yes", "--state-dir", herald.state_dir)
         self.assertEqual((code, why), (DONE, ""))
         self.assertFalse([line for line in said if f"{name}-2" in line])
-        self.assertIn(
-            f"{self.prefix}{name}-2-inbox-changelog", topics.topic_partitions(scenario.kafka.brokers)
-        )
+        there = topics.topic_partitions(scenario.kafka.brokers)
+        self.assertIn(f"{self.prefix}{name}-2-inbox-changelog", there)
         self.send(self.message("another"))
         self.wait_for_total(client, "1", 2)
         self.assertTrue(other.running())
