@@ -34,6 +34,7 @@ Plan Plan::Draw(std::mt19937_64& random) {
   plan.transaction_bytes_max = PickOne<size_t>(random, {3000, 1 << 20});
   plan.restore_records_max = PickOne<size_t>(random, {3, 10000});
   plan.actions = PickOne(random, {0, 15, 40});
+  plan.stalls_per_mille = PickOne(random, {0, 5, 20});
   plan.rocksdb = random() % kSeedsOfRocksDb == 0;
   // Without fencing a zombie may write back what a reader has changed since.
   if (!plan.exactly_once() && plan.instances > 1) plan.actions = 0;
@@ -46,9 +47,9 @@ std::string Plan::ToString() const {
        << ", instances " << instances << ", threads " << threads << ", partitions "
        << event_partitions << " and " << inbox_partitions << ", events " << events << ", actions "
        << actions << ", crashes " << crashes << ", troubles " << troubles_per_mille
-       << "/1000, marker delay " << marker_delay_max << ", poll " << poll_records_max
-       << ", commit interval " << commit_interval.count() << " ms, transaction "
-       << transaction_bytes_max << " bytes, restore " << restore_records_max
+       << "/1000, stalls " << stalls_per_mille << "/1000, marker delay " << marker_delay_max
+       << ", poll " << poll_records_max << ", commit interval " << commit_interval.count()
+       << " ms, transaction " << transaction_bytes_max << " bytes, restore " << restore_records_max
        << (rocksdb ? ", RocksDB" : ", rows in memory");
   return text.str();
 }

@@ -24,6 +24,8 @@ struct Plan {
   int crashes = 0;
   /// Trouble that is not a crash, of 1,000 turns.
   int troubles_per_mille = 0;
+  /// A process that stands still in the middle of a commit, of 1,000 turns.
+  int stalls_per_mille = 0;
   uint64_t marker_delay_max = 0;
   size_t poll_records_max = 0;
   std::chrono::milliseconds commit_interval{100};

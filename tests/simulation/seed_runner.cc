@@ -38,6 +38,7 @@ void SeedRunner::Take(uint64_t seed, const Outcome& outcome, const Options& opti
   if (!outcome.problems.empty()) {
     Failure failure{seed, "after " + std::to_string(outcome.turns) + " turns:"};
     for (const std::string& problem : outcome.problems) failure.text += "\n  " + problem;
+    if (options.failed) options.failed(failure);
     failures_.push_back(std::move(failure));
     // Seeds are begun in order, so that no smaller one is left out.
     if (failures_.size() >= options.failures_max) next_ = options.last + 1;

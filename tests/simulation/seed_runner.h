@@ -21,6 +21,12 @@ class SeedRunner {
   static constexpr unsigned kThreadsMax = 64;
   static constexpr std::chrono::seconds kReportEvery{10};
 
+  struct Failure {
+    uint64_t seed = 0;
+    /// What was wrong, line by line.
+    std::string text;
+  };
+
   struct Options {
     uint64_t first = 1;
     uint64_t last = 1;
@@ -28,14 +34,9 @@ class SeedRunner {
     unsigned threads = 1;
     /// No further seed is begun after so many failures.
     size_t failures_max = 5;
-    /// Called every kReportEvery, on one thread at a time. May be empty.
+    /// Called every kReportEvery and with each failure, on one thread at a time. May be empty.
     std::function<void(const SeedRunner&)> report;
-  };
-
-  struct Failure {
-    uint64_t seed = 0;
-    /// What was wrong, line by line.
-    std::string text;
+    std::function<void(const Failure&)> failed;
   };
 
   void Run(const Options& options);

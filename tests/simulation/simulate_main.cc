@@ -93,6 +93,11 @@ int main(int argc, char** argv) {
   options.threads = std::min(options.threads, simulation::SeedRunner::kThreadsMax);
   options.last = options.first + seeds - 1;
   options.report = Report;
+  options.failed = [](const simulation::SeedRunner::Failure& failure) {
+    std::printf("seed %llu failed %s\n", static_cast<unsigned long long>(failure.seed),
+                failure.text.c_str());
+    std::fflush(stdout);
+  };
   if (!verbose) base::SetLogLevel(base::LogLevel::kError);
   std::signal(SIGABRT, NameSeeds);
   std::signal(SIGSEGV, NameSeeds);
@@ -100,10 +105,6 @@ int main(int argc, char** argv) {
 
   std::printf("crashes:\n%stroubles:\n%s", simulation::Table(runner.crashes()).c_str(),
               simulation::Table(runner.troubles()).c_str());
-  for (const auto& failure : runner.failures()) {
-    std::printf("seed %llu failed %s\n", static_cast<unsigned long long>(failure.seed),
-                failure.text.c_str());
-  }
   Report(runner);
   return runner.failures().empty() ? 0 : 1;
 }

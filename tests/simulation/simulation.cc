@@ -1,6 +1,7 @@
 #include "tests/simulation/simulation.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 #include <set>
@@ -37,6 +38,8 @@ constexpr int kTurnsMax = 20000;
 constexpr int kTroubledTurnsMax = 1500;
 /// Part of what an ordered failure says.
 constexpr std::string_view kOrderedToFail = "was ordered to fail";
+/// Where a process stands still for good.
+const char* const kStalledAt = "producer.commit.after";
 const char* const kChangelog = "simulation-inbox-changelog";
 
 /// One instance with its directory; now and then it has a process.
@@ -51,6 +54,7 @@ struct Instance {
   const std::unique_ptr<StateTrouble> state;
   std::unique_ptr<Process> process;
   bool remembered = false;
+  bool stalls = false;
   int stop_at_turn = 0;
   /// It was stopped in peace, so that there is nothing to replay.
   bool all_committed = false;
@@ -123,6 +127,7 @@ class Simulation {
     if (acting_ && actions_told_ < plan_.actions && Draw(3) == 0) Act();
     if (!Troubled()) {
       cluster_.SetReachable(true);
+      cluster_.DeliverLateCommits();
       for (const auto& instance : instances_) {
         if (instance->process != nullptr) instance->process->states().FailNoMore();
       }
@@ -143,10 +148,19 @@ class Simulation {
         trouble_.Strike(instance.id, *instance.process, tails_);
         instance.changelog_read_at_start.reset();
       }
+      if (Troubled() && plan_.exactly_once() && plan_.instances > 1 &&
+          Draw(1000) < static_cast<uint64_t>(plan_.stalls_per_mille)) {
+        // Stands still in its next commit, for good.
+        instance.process->clients().LoseNextCommit(support::LostCommit::kLate);
+        instance.process->CrashAt({kStalledAt, 1, kTroubledTurnsMax});
+        instance.stalls = true;
+      }
       if (Troubled() && outcome_.turns == instance.stop_at_turn) {
+        // Before that it had not even replayed what its predecessor left.
+        const bool ready = instance.process->Ready();
         instance.process->Stop();
         EndProcess(instance, "stopped");
-        instance.all_committed = plan_.troubles_per_mille == 0;
+        instance.all_committed = ready && plan_.troubles_per_mille == 0;
         return;
       }
       const auto turn = instance.process->RunOnce();
@@ -166,7 +180,9 @@ class Simulation {
       ++outcome_.crashes[crash.step];
       if (acting_) ++outcome_.troubles["crashed while readers acted"];
       --crashes_left_;
+      const bool stalled = std::exchange(instance.stalls, false) && crash.step == kStalledAt;
       EndProcess(instance, "crashed");
+      if (stalled) TakeOverFrom(instance);
       AfterCrash(instance);
     }
   }
@@ -236,13 +252,22 @@ class Simulation {
     instance.changelog_read_at_start.reset();
     if (bounded) instance.changelog_read_at_start = cluster_.RecordsRead(kChangelog);
     instance.member_expired = false;
+    instance.stalls = false;
   }
 
   void ArmCrash(Instance& instance) {
-    const CrashPoint point = DrawCrashPoint(random_, plan_, outcome_.turns == 1);
+    CrashPoint point = DrawCrashPoint(random_, plan_, outcome_.turns == 1);
     // Some steps do not come by themselves.
-    if (point.step.starts_with("consumer.leave")) {
+    if (point.step.starts_with("consumer.leave") || point.step.starts_with("consumer.on_revoked")) {
       instance.stop_at_turn = outcome_.turns + static_cast<int>(Draw(30));
+    } else if (point.step.starts_with("consumer.on_lost")) {
+      point.occurrence = 1;
+      instance.process->LingerAt("consumer.on_assigned.after", [this, id = instance.id] {
+        cluster_.ExpireMember("simulation", id + "-0");
+      });
+    } else if (point.step.starts_with("state.destroy")) {
+      point.occurrence = 1;
+      if (instance.state->Spoil(random_)) instance.rows_recent = false;
     } else if (point.step.starts_with("producer.abort")) {
       instance.process->clients().FailNext("producer.send_positions",
                                            base::Status::Unavailable("ordered"));
@@ -263,6 +288,26 @@ class Simulation {
     // Seldom long enough for the group and the transactions to give the process up.
     instance.down_until_ms =
         clock_.NowMs() + (Draw(6) == 0 ? 2 * kTransactionTimeout : kRetryWait).count();
+  }
+
+  /// What the process had on its way when it stood still arrives while others take over its
+  /// partitions, at some step of theirs.
+  void TakeOverFrom(Instance& instance) {
+    ++outcome_.troubles["stood still in a commit"];
+    instance.down_until_ms = clock_.NowMs() + (2 * kTransactionTimeout).count();
+    instance.member_expired = true;
+    for (int slot = 0; slot < plan_.threads; ++slot) {
+      cluster_.ExpireMember("simulation", instance.id + "-" + std::to_string(slot));
+    }
+    static constexpr std::array kSteps = {"consumer.on_revoked.after", "consumer.on_assigned.after",
+                                          "state.open.before",         "consumer.committed.before",
+                                          "consumer.committed.before", "consumer.committed.after",
+                                          "admin.list_offsets.after",  "reader.assign.before"};
+    for (const auto& other : instances_) {
+      if (other->process == nullptr) continue;
+      other->process->LingerAt(kSteps[Draw(kSteps.size())],
+                               [this] { cluster_.DeliverLateCommits(); });
+    }
   }
 
   void AfterCrash(Instance& instance) {

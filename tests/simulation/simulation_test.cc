@@ -70,6 +70,7 @@ TEST(CrashSimulation, EndsWithTheInboxesAndTopicsOfAPlainModel) {
                               "nothing to replay",
                               "one database fell back",
                               "something replayed",
+                              "stood still in a commit",
                               "state lost",
                               "stopped",
                               "transactions expired"}) {

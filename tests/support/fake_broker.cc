@@ -107,6 +107,22 @@ Status FakeBroker::EndTransaction(const std::string& id, int64_t epoch, bool com
   return Status::Ok();
 }
 
+void FakeBroker::DeliverLateCommits() {
+  for (LateCommit& late : std::exchange(late_commits, {})) {
+    bool fenced = false;
+    for (auto& [tp, record] : late.records) {
+      const auto transaction = Enlist(late.id, late.epoch, tp);
+      fenced = !transaction.ok();
+      if (fenced) break;
+      record.transaction = *transaction;
+      record.timestamp_ms = clock.NowMs();
+      Log(tp)->Append(std::move(record));
+    }
+    // Fenced between the two: then this says so, to nobody.
+    if (!fenced) fenced = !EndTransaction(late.id, late.epoch, true).ok();
+  }
+}
+
 void FakeBroker::ExpireTransactions(int64_t started_before_ms) {
   for (auto& [id, transaction] : transactions) {
     if (transaction.number == 0 || transaction.ending) continue;

@@ -68,6 +68,16 @@ class FakeBroker {
   base::Status AddOffsets(const std::string& id, int64_t epoch, const std::string& group,
                           const base::Positions& positions) REQUIRES(mutex);
   base::Status EndTransaction(const std::string& id, int64_t epoch, bool commit) REQUIRES(mutex);
+  /// What a producer had on its way when its process stood still: the rest of a transaction, and
+  /// the request to commit it.
+  struct LateCommit {
+    std::string id;
+    int64_t epoch = 0;
+    std::vector<std::pair<base::TopicPartition, StoredRecord>> records;
+  };
+  /// All of it arrives, as far as its producers were not fenced meanwhile.
+  void DeliverLateCommits() REQUIRES(mutex);
+
   /// The coordinator's time-out: aborts what is open since before `started_before_ms` and fences
   /// its producers.
   void ExpireTransactions(int64_t started_before_ms) REQUIRES(mutex);
@@ -92,6 +102,7 @@ class FakeBroker {
   std::map<std::string, Topic> topics GUARDED_BY(mutex);
   std::map<std::string, FakeGroup> groups GUARDED_BY(mutex);
   std::map<std::string, Transaction> transactions GUARDED_BY(mutex);
+  std::vector<LateCommit> late_commits GUARDED_BY(mutex);
   bool reachable GUARDED_BY(mutex) = true;
   bool hold_markers GUARDED_BY(mutex) = false;
   uint64_t marker_delay_max GUARDED_BY(mutex) = 0;  ///< In ticks, drawn for each partition.

@@ -72,6 +72,13 @@ struct Incarnation {
     return status;
   }
 
+  bool TakeLateCommit() {
+    const base::MutexLock lock(mutex);
+    if (lost_commit != LostCommit::kLate) return false;
+    lost_commit.reset();
+    return true;
+  }
+
   std::optional<LostCommit> TakeLostCommit() {
     const base::MutexLock lock(mutex);
     return std::exchange(lost_commit, std::nullopt);

@@ -192,6 +192,11 @@ bool FakeCluster::ExpireMember(const std::string& group, const std::string& grou
   return broker_->groups[group].Expire(group_instance_id, broker_->Counts());
 }
 
+void FakeCluster::DeliverLateCommits() {
+  const base::MutexLock lock(broker_->mutex);
+  broker_->DeliverLateCommits();
+}
+
 void FakeCluster::SetReachable(bool reachable) {
   const base::MutexLock lock(broker_->mutex);
   broker_->reachable = reachable;

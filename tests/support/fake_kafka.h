@@ -97,6 +97,7 @@ class FakeCluster {
   void ExpireTransactions(std::chrono::milliseconds age = std::chrono::milliseconds(0));
   /// session.timeout.ms is over for this member. False when there is none.
   bool ExpireMember(const std::string& group, const std::string& group_instance_id);
+  void DeliverLateCommits();
   void SetReachable(bool reachable);
   /// A poll returns at most 1 … `records` records, drawn each time; 0: as many as asked for.
   void SetPollRecordsMax(size_t records);
@@ -117,6 +118,9 @@ class FakeCluster {
 enum class LostCommit {
   kCommitted,  ///< The coordinator committed; the client cannot know.
   kAborted,    ///< The coordinator aborted.
+  /// The request and what was not sent before it arrive with DeliverLateCommits(); the process stands
+  /// still until then and should be gone by the time of the next call.
+  kLate,
   kUndecided,  ///< The request never arrived: open until InitTransactions() or the time-out.
 };
 
@@ -144,8 +148,9 @@ class FakeClients : public pipeline::KafkaClients {
   /// Sees every call as "<call>.before" and "<call>.after", and the middle of two:
   /// "producer.commit.flushed" (all is delivered, the end is not asked for) and
   /// "producer.flush.partial"; and what the group tells the listener as "consumer.on_assigned",
-  /// "consumer.on_revoked" and "consumer.on_lost". May call the cluster. When it throws, this incarnation is dead: what
-  /// its clients are asked from then on, destructors included, does nothing and returns Lost.
+  /// "consumer.on_revoked" and "consumer.on_lost". May call the cluster. When it throws, this
+  /// incarnation is dead: what its clients are asked from then on, destructors included, does
+  /// nothing and returns Lost.
   using StepHook = std::function<void(std::string_view step)>;
   void SetStepHook(StepHook hook);
 

@@ -125,6 +125,7 @@ class FakeProducer : public pipeline::Producer {
           RETURN_IF_ERROR(SendSome());
           return Failed(fault);
         }
+        if (incarnation_->TakeLateCommit()) return LeaveForLater();
         RETURN_IF_ERROR(SendAll());
       }
       incarnation_->Step("producer.commit.flushed");
@@ -227,6 +228,19 @@ class FakeProducer : public pipeline::Producer {
 
   /// Of a call that did what it should.
   Status Answer(const std::string& call) { return Failed(incarnation_->TakeLostAnswer(call)); }
+
+  /// Commits at some later time, with what is not sent yet.
+  Status LeaveForLater() REQUIRES(broker_.mutex) {
+    FakeBroker::LateCommit late{id_, epoch_, {}};
+    for (auto& [tp, records] : queue_) {
+      for (QueuedRecord& queued : records) {
+        late.records.emplace_back(tp, std::move(queued.record));
+      }
+    }
+    queue_.clear();
+    broker_.late_commits.push_back(std::move(late));
+    return Failed(Status::Lost("commit: no answer"));
+  }
 
   TopicPartition AnyPartition() REQUIRES(broker_.mutex) {
     auto at = queue_.begin();
