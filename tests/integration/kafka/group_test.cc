@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <map>
 #include <thread>
 
+#include "pipeline/standby_plan.h"
 #include "tests/integration/kafka/real_kafka.h"
 
 namespace pipeline {
@@ -94,6 +96,40 @@ TEST_F(LibrdkafkaGroupTest, IsDescribedWithTheShareOfEachStaticMember) {
   }
   EXPECT_EQ(shares, (std::map<std::string, std::vector<TopicPartition>>{
                         {"one", first_watcher.owned}, {"two", second_watcher.owned}}));
+}
+
+/// Where warm copies lie is computed by our own copy of the rule.
+TEST_F(LibrdkafkaGroupTest, RangeGivesEachPartitionToTheMemberThatOurRuleNames) {
+  constexpr int32_t kPartitions = 7;
+  const std::string topic = MakeTopic(kPartitions);
+  const std::string other = MakeTopic(kPartitions);
+  const std::string group = UniqueName("group");
+  // In the order of their bytes: a-0, a-1, a-10, a-2, b-0.
+  std::vector<std::string> names{"b-0", "a-10", "a-2", "a-0", "a-1"};
+  std::map<std::string, std::unique_ptr<Consumer>> members;
+  std::map<std::string, std::unique_ptr<GroupWatcher>> watchers;
+  for (const std::string& name : names) {
+    members[name] = NewMember(group, name);
+    watchers[name] = std::make_unique<GroupWatcher>(members[name].get());
+    ASSERT_OK(members[name]->Subscribe({topic, other}, watchers[name].get()));
+  }
+  PollUntil(members["a-0"].get(), [&] {
+    size_t owned = 0;
+    bool all = true;
+    for (const auto& [name, member] : members) {
+      auto batch = member->Poll(milliseconds(10), 10);
+      owned += watchers[name]->owned.size();
+      all = all && !watchers[name]->owned.empty();
+    }
+    return all && owned == 2 * static_cast<size_t>(kPartitions);
+  });
+  std::sort(names.begin(), names.end());
+  for (const auto& [name, watcher] : watchers) {
+    for (const TopicPartition& owned : watcher->owned) {
+      EXPECT_EQ(name, names[RangeMember(owned.partition.value, kPartitions, names.size())])
+          << owned.ToString();
+    }
+  }
 }
 
 TEST_F(LibrdkafkaGroupTest, AMemberThatIsDestroyedKeepsItsShareForItsReturn) {
