@@ -42,6 +42,8 @@ std::string StatusJson(const pipeline::EngineStatus& status, pipeline::Guarantee
          {"self", share.instance.self},
          {"partitions", partitions}});
   }
+  Json standbys = Json::array();
+  for (const base::TaskId& id : status.standbys) standbys.push_back(id.ToString());
   const Json body = {
       {"version", std::string(base::BuildVersion())},
       {"instance", status.instance_id},
@@ -52,6 +54,7 @@ std::string StatusJson(const pipeline::EngineStatus& status, pipeline::Guarantee
       {"ready", status.ready},
       {"waiting_for", status.ready ? Json(nullptr) : Json(status.waiting_for)},
       {"tasks", std::move(tasks)},
+      {"standbys", std::move(standbys)},
       {"instances", std::move(instances)}};
   return body.dump();
 }
