@@ -134,6 +134,8 @@ class Simulation {
       const bool all_told = events_told_ == plan_.events && actions_told_ == plan_.actions;
       if (all_told && Drained()) finished_ = true;
     }
+    // No further step: a crash that has not come yet stays away.
+    if (finished_) return;
     Instance& instance = *instances_[Draw(instances_.size())];
     PassTimeOfDead();
     if (instance.process == nullptr) {

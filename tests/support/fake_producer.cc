@@ -232,13 +232,16 @@ class FakeProducer : public pipeline::Producer {
   /// Commits at some later time, with what is not sent yet.
   Status LeaveForLater() REQUIRES(broker_.mutex) {
     FakeBroker::LateCommit late{id_, epoch_, {}};
+    bool refused = false;
     for (auto& [tp, records] : queue_) {
       for (QueuedRecord& queued : records) {
+        refused |= static_cast<int64_t>(queued.bytes) > broker_.RecordBytesMax(tp.topic);
         late.records.emplace_back(tp, std::move(queued.record));
       }
     }
     queue_.clear();
-    broker_.late_commits.push_back(std::move(late));
+    // Of a refused record it hears before it asks for the end, and then it never does.
+    if (!refused) broker_.late_commits.push_back(std::move(late));
     return Failed(Status::Lost("commit: no answer"));
   }
 
