@@ -34,7 +34,7 @@ Plan Plan::Draw(std::mt19937_64& random) {
   plan.transaction_bytes_max = PickOne<size_t>(random, {3000, 1 << 20});
   plan.restore_records_max = PickOne<size_t>(random, {3, 10000});
   plan.actions = PickOne(random, {0, 15, 40});
-  plan.stalls_per_mille = PickOne(random, {0, 5, 20});
+  plan.stalls_per_mille = PickOne(random, {0, 10, 40});
   plan.rocksdb = random() % kSeedsOfRocksDb == 0;
   // Without fencing a zombie may write back what a reader has changed since.
   if (!plan.exactly_once() && plan.instances > 1) plan.actions = 0;

@@ -181,8 +181,9 @@ class Simulation {
     } catch (const SimulatedCrash& crash) {
       ++outcome_.crashes[crash.step];
       if (acting_) ++outcome_.troubles["crashed while readers acted"];
-      --crashes_left_;
       const bool stalled = std::exchange(instance.stalls, false) && crash.step == kStalledAt;
+      // Others need time to take over before the trouble is over.
+      if (!stalled) --crashes_left_;
       EndProcess(instance, "crashed");
       if (stalled) TakeOverFrom(instance);
       AfterCrash(instance);
@@ -301,14 +302,18 @@ class Simulation {
     for (int slot = 0; slot < plan_.threads; ++slot) {
       cluster_.ExpireMember("simulation", instance.id + "-" + std::to_string(slot));
     }
-    static constexpr std::array kSteps = {"consumer.on_revoked.after", "consumer.on_assigned.after",
-                                          "state.open.before",         "consumer.committed.before",
+    // Most often where the order of the questions before a restore decides.
+    static constexpr std::array kSteps = {"consumer.committed.before", "consumer.committed.before",
                                           "consumer.committed.before", "consumer.committed.after",
-                                          "admin.list_offsets.after",  "reader.assign.before"};
+                                          "consumer.on_revoked.after", "consumer.on_assigned.after",
+                                          "admin.list_offsets.after",  "state.open.before"};
     for (const auto& other : instances_) {
       if (other->process == nullptr) continue;
-      other->process->LingerAt(kSteps[Draw(kSteps.size())],
-                               [this] { cluster_.DeliverLateCommits(); });
+      const std::string step = kSteps[Draw(kSteps.size())];
+      other->process->LingerAt(step, [this, step] {
+        const int arrived = cluster_.DeliverLateCommits();
+        if (arrived > 0) outcome_.troubles["a late commit arrives at " + step] += arrived;
+      });
     }
   }
 

@@ -107,7 +107,8 @@ Status FakeBroker::EndTransaction(const std::string& id, int64_t epoch, bool com
   return Status::Ok();
 }
 
-void FakeBroker::DeliverLateCommits() {
+int FakeBroker::DeliverLateCommits() {
+  int done = 0;
   for (LateCommit& late : std::exchange(late_commits, {})) {
     bool fenced = false;
     for (auto& [tp, record] : late.records) {
@@ -119,8 +120,9 @@ void FakeBroker::DeliverLateCommits() {
       Log(tp)->Append(std::move(record));
     }
     // Fenced between the two: then this says so, to nobody.
-    if (!fenced) fenced = !EndTransaction(late.id, late.epoch, true).ok();
+    if (!fenced && EndTransaction(late.id, late.epoch, true).ok()) ++done;
   }
+  return done;
 }
 
 void FakeBroker::ExpireTransactions(int64_t started_before_ms) {

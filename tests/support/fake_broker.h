@@ -75,8 +75,8 @@ class FakeBroker {
     int64_t epoch = 0;
     std::vector<std::pair<base::TopicPartition, StoredRecord>> records;
   };
-  /// All of it arrives, as far as its producers were not fenced meanwhile.
-  void DeliverLateCommits() REQUIRES(mutex);
+  /// All of it arrives, as far as its producers were not fenced meanwhile. How many were not.
+  int DeliverLateCommits() REQUIRES(mutex);
 
   /// The coordinator's time-out: aborts what is open since before `started_before_ms` and fences
   /// its producers.

@@ -192,9 +192,9 @@ bool FakeCluster::ExpireMember(const std::string& group, const std::string& grou
   return broker_->groups[group].Expire(group_instance_id, broker_->Counts());
 }
 
-void FakeCluster::DeliverLateCommits() {
+int FakeCluster::DeliverLateCommits() {
   const base::MutexLock lock(broker_->mutex);
-  broker_->DeliverLateCommits();
+  return broker_->DeliverLateCommits();
 }
 
 void FakeCluster::SetReachable(bool reachable) {

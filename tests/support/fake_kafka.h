@@ -97,7 +97,8 @@ class FakeCluster {
   void ExpireTransactions(std::chrono::milliseconds age = std::chrono::milliseconds(0));
   /// session.timeout.ms is over for this member. False when there is none.
   bool ExpireMember(const std::string& group, const std::string& group_instance_id);
-  void DeliverLateCommits();
+  /// What LostCommit::kLate held back arrives. How many transactions it committed.
+  int DeliverLateCommits();
   void SetReachable(bool reachable);
   /// A poll returns at most 1 … `records` records, drawn each time; 0: as many as asked for.
   void SetPollRecordsMax(size_t records);
