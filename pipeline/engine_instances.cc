@@ -17,8 +17,9 @@ constexpr std::chrono::milliseconds kAskEvery{1000};
 // When somebody waits for the answer.
 constexpr std::chrono::milliseconds kAskEveryWhenWanted{100};
 // Without an answer for so long, what was known is forgotten. Until then it may be old, which does no
-// harm: whoever is asked in an owner's name looks whether it is one.
-constexpr std::chrono::milliseconds kOwnersKept{60000};
+// harm: whoever is asked in an owner's name looks whether it is one. Long, since nobody can be asked
+// while a broker is dead.
+constexpr std::chrono::minutes kOwnersKept{30};
 // Short, for stopping waits for it.
 constexpr std::chrono::milliseconds kAskTimeout{1000};
 constexpr std::chrono::milliseconds kEndTransactionsTimeout{2000};

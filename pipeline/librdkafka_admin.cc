@@ -443,41 +443,15 @@ base::Result<Positions> LibrdkafkaAdmin::AskOffsets(rd_kafka_topic_partition_lis
 /// process (librdkafka 2.8.0: "eonce->refcnt > 0") when a request to a coordinator that was away is
 /// answered after its time-out.
 /// The request goes to every broker that the handle has ever heard of, and one that refuses the
-/// connection fails it whole. So a handle at which it failed is given up: a fresh one hears only of the
-/// brokers that the cluster has now.
+/// connection fails it whole: while a broker is dead this says Unavailable. (A fresh handle would hear of
+/// the living alone, but to destroy one after a list_groups() that failed frees memory twice in 2.8.0.)
 base::Result<GroupDescription> LibrdkafkaAdmin::DescribeGroup(const std::string& group,
                                                               milliseconds timeout) {
-  const Deadline deadline(timeout);
-  const base::MutexLock lock(group_mutex_);
-  const bool fresh = group_handle_ == nullptr;
-  base::Result<GroupDescription> description = AskForGroup(group, deadline.remaining());
-  if (description.ok() || fresh || deadline.passed()) return description;
-  return AskForGroup(group, deadline.remaining());
-}
-
-base::Result<GroupDescription> LibrdkafkaAdmin::AskForGroup(const std::string& group,
-                                                            milliseconds timeout) {
-  if (group_handle_ == nullptr) {
-    rdkafka::Callbacks callbacks;
-    callbacks.opaque = this;
-    callbacks.error = OnError;
-    base::Result<rdkafka::Handle> handle = rdkafka::NewHandle(
-        *shared_, RD_KAFKA_PRODUCER, {{"enable.metrics.push", "false"}}, callbacks);
-    if (!handle.ok()) return handle.status();
-    group_handle_ = std::move(handle).value();
-  }
-  base::Result<GroupDescription> description = ReadGroup(group, timeout);
-  if (!description.ok()) group_handle_.reset();
-  return description;
-}
-
-base::Result<GroupDescription> LibrdkafkaAdmin::ReadGroup(const std::string& group,
-                                                          milliseconds timeout) {
   const rd_kafka_group_list* found = nullptr;
-  const rd_kafka_resp_err_t error = rd_kafka_list_groups(
-      group_handle_.get(), group.c_str(), &found, Deadline(timeout).remaining_ms());
+  const rd_kafka_resp_err_t error = rd_kafka_list_groups(handle_.get(), group.c_str(), &found,
+                                                         Deadline(timeout).remaining_ms());
   const rdkafka::Owned<const rd_kafka_group_list, rd_kafka_group_list_destroy> list(found);
-  rd_kafka_poll(group_handle_.get(), 0);
+  rd_kafka_poll(handle_.get(), 0);
   const std::string what = "describing group " + group;
   const bool partial = error == RD_KAFKA_RESP_ERR__PARTIAL;
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR && !partial) return rdkafka::RequestStatus(error, what);

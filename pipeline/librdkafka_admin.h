@@ -2,7 +2,6 @@
 
 #include <memory>
 
-#include "base/mutex.h"
 #include "pipeline/kafka_client.h"
 #include "pipeline/librdkafka_handle.h"
 
@@ -43,10 +42,6 @@ class LibrdkafkaAdmin : public Admin {
   base::Status AddConfigs(Topics* topics, milliseconds timeout);
   base::Status RequestTopics(std::span<const NewTopic> topics, milliseconds timeout);
   base::Status WaitForTopics(std::span<const NewTopic> topics, milliseconds timeout);
-  base::Result<GroupDescription> AskForGroup(const std::string& group, milliseconds timeout)
-      REQUIRES(group_mutex_);
-  base::Result<GroupDescription> ReadGroup(const std::string& group, milliseconds timeout)
-      REQUIRES(group_mutex_);
   base::Result<rdkafka::Handle> NewGroupHandle(const std::string& group, Isolation isolation);
   base::Status WaitUntilGone(std::span<const std::string> names, milliseconds timeout);
   base::Result<Positions> AskOffsets(rd_kafka_topic_partition_list_t* list, Isolation isolation,
@@ -56,9 +51,6 @@ class LibrdkafkaAdmin : public Admin {
 
   std::shared_ptr<rdkafka::Shared> shared_;
   rdkafka::Handle handle_;
-  base::Mutex group_mutex_;
-  /// For DescribeGroup() alone; replaced when it fails.
-  rdkafka::Handle group_handle_ GUARDED_BY(group_mutex_);
 };
 
 }  // namespace pipeline
