@@ -6,13 +6,15 @@ says so.
 """
 
 import contextlib
+import os
+import shutil
 import subprocess
 
 import chaos
 
-# The reserve at which it stops (64 MiB), what empty databases take, and a little to fill.
-DISK_MIB = 64 + 80
-ROOM_MIB = 512
+DISK_MIB = 512
+# Herald stops when less than 64 MiB are left.
+LEFT_MIB = 40
 STOPS_WITHIN_S = 90
 
 
@@ -33,10 +35,18 @@ class SmallDisk:
         self.allowed = finished.returncode == 0
         return self
 
-    def grow(self):
-        finished = self.mount(f"remount,size={ROOM_MIB}m")
-        if finished.returncode != 0:
-            raise chaos.Broken(f"cannot remount: {finished.stderr}")
+    @property
+    def _filler(self):
+        return self._path / "somebody-elses-file"
+
+    def fill(self):
+        """Somebody else writes until next to nothing is left."""
+        room = shutil.disk_usage(self._path).free - LEFT_MIB * 1024 * 1024
+        with open(self._filler, "wb") as filler:
+            os.posix_fallocate(filler.fileno(), 0, room)
+
+    def make_room(self):
+        self._filler.unlink()
 
     def __exit__(self, *_):
         if self.allowed:
@@ -56,6 +66,8 @@ def play(scene):
         herald.start()
         scene.watch(load, herald)
         load.start()
+        load.wait_fed(0.3)
+        disk.fill()
         code = herald.wait(STOPS_WITHIN_S + load.seconds)
         tail = herald.log_tail(5)
         scene.say(f"exit code {code}, its last lines:\n{tail}")
@@ -70,7 +82,7 @@ def play(scene):
         herald.launch()
         code = herald.wait(STOPS_WITHIN_S)
         scene.expect(code == 1, f"exit code {code} at a start with a full disk")
-        disk.grow()
+        disk.make_room()
         scene.figure(recover_s=scene.restart(load, herald, lambda: None))
         scene.check(load, herald)
         scene.replayed(herald)
