@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "bench/event_stories.h"
+#include "bench/plain_events.h"
 
 namespace bench {
 namespace {
@@ -25,6 +26,8 @@ constexpr std::string_view kUsage =
   --users N           people who act and are notified (default 10000)
   --bad-percent P     lines that must be refused (default 1)
   --seed N            (default 1)
+  --plain yes|no      yes: likes, follows and mentions alone, each to one user, all valid (default no)
+  --first-user-percent P   with --plain: so many of 100 events go to the first user (default 0)
   --start-time T      `time` of the first event: ISO 8601 in UTC or epoch milliseconds
                       (default: six hours ago; name it to get the same bytes again)
 )";
@@ -35,6 +38,8 @@ struct Flags {
   std::string users_out;
   uint64_t events = 200'000;
   EventStories::Options stories;
+  bool plain = false;
+  double first_user_percent = 0;
 };
 
 template <typename Number>
@@ -57,7 +62,13 @@ bool SetFlag(Flags& flags, std::string_view name, std::string_view value) {
            flags.stories.bad_percent <= 100;
   } else if (name == "--seed")
     return ParseNumber(value, flags.stories.seed);
-  else if (name == "--start-time") {
+  else if (name == "--plain") {
+    flags.plain = value == "yes";
+    return value == "yes" || value == "no";
+  } else if (name == "--first-user-percent") {
+    return ParseNumber(value, flags.first_user_percent) && flags.first_user_percent >= 0 &&
+           flags.first_user_percent <= 100;
+  } else if (name == "--start-time") {
     const std::optional<int64_t> time_ms = ParseTime(value);
     if (time_ms) flags.stories.start_time_ms = *time_ms;
     return time_ms.has_value();
@@ -86,7 +97,10 @@ bool WriteUsers(const Flags& flags) {
   const Population population(flags.stories.users);
   std::ofstream file(flags.users_out, std::ios::binary | std::ios::trunc);
   for (size_t i = 0; i < population.users() && file; ++i) {
-    if (Population::IsInUsersFile(i)) file << population.UserLine(i) << '\n';
+    if (flags.plain)
+      file << PlainUserLine(i) << '\n';
+    else if (Population::IsInUsersFile(i))
+      file << population.UserLine(i) << '\n';
   }
   file.close();
   if (!file) std::cerr << "generate_events: cannot write " << flags.users_out << "\n";
@@ -102,12 +116,17 @@ int Main(int argc, char** argv) {
       return 2;
     }
   }
-  if (flags.out.empty()) {
+  if (flags.out.empty() || (flags.first_user_percent > 0 && !flags.plain)) {
     std::cerr << kUsage;
     return 2;
   }
   EventStories stories(flags.stories);
-  if (!WriteLines(flags.out, flags.events, [&](uint64_t) { return stories.NextLine(); })) return 1;
+  PlainEvents plain({flags.stories.seed, flags.stories.users, flags.first_user_percent,
+                     flags.stories.start_time_ms});
+  const auto next_line = [&](uint64_t) {
+    return flags.plain ? plain.NextLine() : stories.NextLine();
+  };
+  if (!WriteLines(flags.out, flags.events, next_line)) return 1;
   if (!flags.users_out.empty() && !WriteUsers(flags)) return 1;
   std::cout << "seed=" << flags.stories.seed
             << " start-time=" << FormatIsoTime(flags.stories.start_time_ms)
