@@ -1,21 +1,20 @@
-"""Starting, watching and ending the processes of bench/drain."""
+"""Starting, watching and ending the processes that a suite measures."""
 
 import collections
 import contextlib
-import dataclasses
 import os
 import pathlib
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import time
-import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 _KAFKA_TIMEOUT_S = 180
 _STOP_TIMEOUT_S = 20
-_SAMPLE_S = 0.05
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _LOG_LINES_SHOWN = 20
 
@@ -26,12 +25,16 @@ class Failed(RuntimeError):
 
 def cpu_seconds(pid):
     """User and system time of all threads of a process so far."""
-    return _cpu_seconds(pathlib.Path(f"/proc/{pid}/stat").read_text())
+    return stat_cpu_seconds(pathlib.Path(f"/proc/{pid}/stat").read_text())
 
 
-def _cpu_seconds(stat):
-    # The command name is in brackets and may hold spaces and brackets.
-    fields = stat[stat.rindex(")") + 2 :].split()
+def stat_fields(stat):
+    """The fields behind the command name, which is in brackets and may hold spaces and brackets."""
+    return stat[stat.rindex(")") + 2 :].split()
+
+
+def stat_cpu_seconds(stat):
+    fields = stat_fields(stat)
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
 
@@ -41,7 +44,7 @@ def cpu_by_thread(pid):
     for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
         with contextlib.suppress(OSError):  # it ended meanwhile
             stat = (task / "stat").read_text()
-            sums[stat[stat.index("(") + 1 : stat.rindex(")")]] += _cpu_seconds(stat)
+            sums[stat[stat.index("(") + 1 : stat.rindex(")")]] += stat_cpu_seconds(stat)
     return {name: round(seconds, 2) for name, seconds in sums.most_common() if seconds}
 
 
@@ -50,9 +53,9 @@ def peak_rss_bytes(pid):
     return int(re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE).group(1)) * 1024
 
 
-def log_bytes(directory, topic):
-    """Bytes of a topic's records on a broker's disk."""
-    pattern = re.compile(re.escape(topic) + r"-\d+")
+def log_bytes(directory, topic_pattern):
+    """Bytes on a broker's disk of the records of all topics that match the regular expression."""
+    pattern = re.compile(f"(?:{topic_pattern})-\\d+")
     return sum(
         segment.stat().st_size
         for partition in pathlib.Path(directory).iterdir()
@@ -62,7 +65,19 @@ def log_bytes(directory, topic):
 
 
 def tree_bytes(directory):
-    return sum(path.stat().st_size for path in pathlib.Path(directory).rglob("*") if path.is_file())
+    total = 0
+    for path in pathlib.Path(directory).rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # a compaction took it away
+            if path.is_file():
+                total += path.stat().st_size
+    return total
+
+
+def free_port():
+    """A port on 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 class Kafka:
@@ -77,6 +92,7 @@ class Kafka:
         return subprocess.run(
             [str(ROOT / "tools/kafka"), *arguments, "--dir", str(self._directory)],
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if arguments[0] == "stop" else None,
             text=True,
             timeout=_KAFKA_TIMEOUT_S,
             check=True,
@@ -105,15 +121,23 @@ class Program:
 
     def __init__(self, command, log):
         self._command, self._log = [str(part) for part in command], pathlib.Path(log)
+        self._process = None
 
-    def __enter__(self):
-        with self._log.open("w") as log:
+    def start(self):
+        with self._log.open("a") as log:
             self.started = time.monotonic()
+            # A group of its own: an interrupt at the terminal is for the bench, which then ends it.
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         self.pid = self._process.pid
         return self
+
+    __enter__ = start
 
     def check(self):
         """Raises when the process has ended."""
@@ -123,56 +147,32 @@ class Program:
     def tail(self):
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-_LOG_LINES_SHOWN:])
 
-    def __exit__(self, *_):
-        if self._process.poll() is not None:
+    def last_line(self):
+        return self._log.read_text().splitlines()[-1]
+
+    def kill(self):
+        """As by kill -9."""
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self):
+        if self._process is None or self._process.poll() is not None:
             return
         self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(_STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
+
+    def __exit__(self, *_):
+        self.stop()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Sample:
-    time: float
-    cpu_s: float
-    broker_cpu_s: float
-    # Committed input records: of the first topic, and of all.
-    events: int
-    records: int
-
-
-def watch(program, kafka, broker, group, topics, partitions, timeout_s, on_sample=None):
-    """Samples until all records of `topics` are committed; returns the samples, oldest first.
-
-    The first topic is full before; records of the others come as those before them are read.
-    """
-    samples = []
-    deadline = time.monotonic() + timeout_s
-    while True:
-        program.check()
-        committed = [broker.committed(group, topic, partitions) for topic in topics]
-        sums = [sum(positions) for positions in committed]
-        sample = Sample(
-            time.monotonic(), cpu_seconds(program.pid), cpu_seconds(kafka.pid), sums[0], sum(sums)
-        )
-        samples.append(sample)
-        if on_sample is not None:
-            on_sample(sample)
-        # In this order, and up to the end that open transactions have: what a topic's records lead to
-        # is on the next topic by the time that their positions are committed, readable or not.
-        if all(p == broker.ends(t, partitions) for p, t in zip(committed, topics)):
-            return samples
-        if sample.time > deadline:
-            raise Failed(f"not drained after {timeout_s} s: {sums} of {topics}\n{program.tail()}")
-        time.sleep(_SAMPLE_S)
-
-
-def scrape(address):
-    """The series at /metrics: {'name{labels}': value}."""
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as reply:
-        lines = reply.read().decode().splitlines()
-    series = (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
-    return {name: float(value) for name, value in series}
+@contextlib.contextmanager
+def scratch_directory(path):
+    """A new empty directory for one measurement, away at the end."""
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
