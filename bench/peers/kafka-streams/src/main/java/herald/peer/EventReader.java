@@ -8,14 +8,23 @@ import java.util.List;
 
 /** Reads a raw event; docs/formats.md describes the fields. */
 final class EventReader {
+  private static final int EVENT_BYTES_MAX = 1 << 20;
   private static final int TARGETS_MAX = 10_000;
+  private static final int TYPE_BYTES_MAX = 256;
+  private static final int TEXT_BYTES_MAX = 4096;
+  private static final int TITLE_BYTES_MAX = 1024;
   private static final long TIME_AHEAD_MS_MAX = 24 * 3_600_000L;
+
+  private static final long TIME_MS_MIN = -62_135_596_800_000L;
 
   private EventReader() {}
 
   static Event read(byte[] value, long timestampMs) throws Refused {
     if (value == null) {
       throw new Refused("null-value: an event cannot be null");
+    }
+    if (value.length > EVENT_BYTES_MAX) {
+      throw new Refused("limit: the event has more than " + EVENT_BYTES_MAX + " bytes");
     }
     try (JsonParser parser = Json.FACTORY.createParser(value)) {
       return read(parser, timestampMs);
@@ -40,12 +49,12 @@ final class EventReader {
       JsonToken token = parser.nextToken();
       switch (name) {
         case "id" -> id = Json.id(parser, name);
-        case "type" -> type = Json.text(parser, name);
+        case "type" -> type = Json.text(parser, name, TYPE_BYTES_MAX);
         case "actor" -> actor = Json.id(parser, name);
         case "target" -> target = Json.id(parser, name);
         case "targets" -> targets = readTargets(parser);
         case "object" -> object = token == JsonToken.VALUE_NULL ? null : readObject(parser);
-        case "text" -> text = Json.text(parser, name);
+        case "text" -> text = Json.text(parser, name, TEXT_BYTES_MAX);
         case "undo_of" -> undoOf = Json.id(parser, name);
         case "time" -> timeMs = readTime(parser, timestampMs);
         default -> parser.skipChildren();
@@ -63,6 +72,9 @@ final class EventReader {
     }
     if (timeMs > timestampMs + TIME_AHEAD_MS_MAX) {
       throw new Refused("time-ahead: time is more than 24 h ahead of the record's timestamp");
+    }
+    if (timeMs < TIME_MS_MIN) {
+      throw new Refused("wrong-shape: time lies before the year 1");
     }
     return new Event(id, kind, actor, all, object, text, undoOf, timeMs);
   }
@@ -126,9 +138,9 @@ final class EventReader {
       String name = parser.currentName();
       parser.nextToken();
       switch (name) {
-        case "type" -> type = Json.text(parser, "object.type");
+        case "type" -> type = Json.text(parser, "object.type", TYPE_BYTES_MAX);
         case "id" -> id = Json.id(parser, "object.id");
-        case "title" -> title = Json.text(parser, "object.title");
+        case "title" -> title = Json.text(parser, "object.title", TITLE_BYTES_MAX);
         default -> parser.skipChildren();
       }
     }

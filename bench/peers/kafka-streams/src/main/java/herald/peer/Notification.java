@@ -35,7 +35,7 @@ record Notification(byte[] identity, long timeMs, boolean retracted, byte[] json
       JsonToken token = parser.nextToken();
       switch (name) {
         case "v" -> version = token == JsonToken.VALUE_NUMBER_INT ? parser.getLongValue() : 0;
-        case "id" -> id = Json.text(parser, name);
+        case "id" -> id = Json.text(parser, name, Json.ID_BYTES_MAX);
         case "recipient" -> recipient = Json.id(parser, name);
         case "retracted" -> retracted = token == JsonToken.VALUE_TRUE;
         default -> parser.skipChildren();
