@@ -111,6 +111,11 @@ class Instance:
         self.program = Program(self._command(), self.log).start()
         return self.program
 
+    def inbox_path(self, user, limit=20):
+        """Where it answers with the newest of an inbox; `user` needs no encoding."""
+        inbox = f"/v1/users/{user}/inbox" if self.subject.family == HERALD else f"/inboxes/{user}"
+        return f"{inbox}?limit={limit}"
+
     @property
     def is_ready(self):
         return self._ready_file.exists()
