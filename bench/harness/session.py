@@ -116,6 +116,11 @@ class Session:
             self._workloads[key] = Workload(*paths, events, said)
         return self._workloads[key]
 
+    @staticmethod
+    def without_events(workload):
+        """Its users alone."""
+        return Workload(workload.events, workload.users, 0, workload.said)
+
     @contextlib.contextmanager
     def cluster(self, partitions=4):
         self.say("starting a broker")

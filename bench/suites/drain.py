@@ -5,7 +5,17 @@ the events are there from the start and each leads to some.
 """
 
 from harness.processes import log_bytes, peak_rss_bytes, scratch_directory, tree_bytes
-from harness.subjects import COPY, DRAINERS, HERALD, ROWS, STREAMS, Instance, Subject, chosen
+from harness.subjects import (
+    COPY,
+    DRAINERS,
+    HERALD,
+    ROWS,
+    STREAMS,
+    Instance,
+    Subject,
+    chosen,
+    missing,
+)
 from harness.tables import Measure, Table
 from harness.watching import speed_and_cost, watch
 
@@ -84,12 +94,16 @@ def drain_once(session, cluster, subject, events, window):
         return figures
 
 
+def warm_up(session, cluster, events):
+    """The broker's code is compiled while it works: its first load is nobody's measure."""
+    session.say("a first run that does not count warms the broker up")
+    subject = Subject("warm-up", COPY if missing(session.build, COPY) is None else HERALD)
+    drain_once(session, cluster, subject, events, session.window())
+
+
 def measure(session, cluster, subjects, workload):
     cluster.load(workload)
-    # The broker's code is compiled while it works: its first load is nobody's measure.
-    session.say("a first run that does not count warms the broker up")
-    warm_up = Subject("warm-up", COPY if (session.build / "bare_loop").exists() else HERALD)
-    drain_once(session, cluster, warm_up, workload.events_count, session.window())
+    warm_up(session, cluster, workload.events_count)
     return session.interleave({
         subject.name: lambda window, subject=subject: drain_once(
             session, cluster, subject, workload.events_count, window

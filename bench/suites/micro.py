@@ -1,0 +1,47 @@
+"""micro: single steps, by google-benchmark (micro_bench): nanoseconds of CPU each."""
+
+import json
+import subprocess
+
+from harness.processes import Failed
+from harness.tables import Measure, Table
+
+PROGRAM = "micro_bench"
+SMOKE_SECONDS = "0.01"
+TIMEOUT_S = 900
+TO_NS = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
+
+
+def measure_all(session, window):
+    """{name of a step: nanoseconds of CPU}"""
+    command = [session.build / PROGRAM, "--benchmark_format=json"]
+    if session.smoke:
+        command.append(f"--benchmark_min_time={SMOKE_SECONDS}")
+    with window:
+        done = subprocess.run(
+            [str(part) for part in command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    if done.returncode:
+        raise Failed(f"{PROGRAM} ended with {done.returncode}:\n{done.stderr}")
+    figures = {}
+    for step in json.loads(done.stdout)["benchmarks"]:
+        if step.get("error_occurred"):
+            raise Failed(f"{PROGRAM}: {step['name']}: {step['error_message']}")
+        if step.get("run_type", "iteration") == "iteration":
+            figures[step["name"]] = step["cpu_time"] * TO_NS[step["time_unit"]]
+    return figures
+
+
+def run(session):
+    if not (session.build / PROGRAM).exists():
+        session.note(f"micro is not measured: there is no {session.build / PROGRAM}")
+        return []
+    runs = session.interleave({"CPU, ns": lambda window: measure_all(session, window)})
+    names = dict.fromkeys(name for run in runs["CPU, ns"] for name in run["figures"])
+    measures = [Measure(name, name, "{:,.1f}") for name in names]
+    return [Table("micro: one step each", measures, runs, {"CPU, ns": "herald"})]
