@@ -27,6 +27,12 @@ base::Status InboxEditor::Open(InboxKeys keys) {
   auto row = inbox_.Get(keys_.Head());
   if (!row.ok()) return row.status();
   if (row->has_value() && !DecodeHead(**row, head_)) return CorruptRow("unreadable head row");
+  if (head_.indexed == kNewestPlace) {
+    // From before there was a top. What comes from now on can be above what is there.
+    const auto newest = NewestPlace(keys_.End(InboxRowKind::kItem));
+    if (!newest.ok()) return newest.status();
+    head_.indexed = newest->value_or(kOldestPlace);
+  }
   saved_ = head_;
   return base::Status::Ok();
 }
@@ -61,8 +67,7 @@ uint64_t InboxEditor::AddItem(const Identity& identity, int64_t time_ms, std::st
   item.identity = identity;
   item.json = json;
   inbox_.Put(key, EncodeItem(item));
-  unread_.Put(keys_.Unread(head_.read_mark, time_ms, arrival),
-              EncodeUnread({false, arrival}, arrival));
+  if (head_.IsIndexed({time_ms, arrival})) PutUnread({time_ms, arrival}, {false, arrival});
   return arrival;
 }
 
@@ -106,14 +111,19 @@ base::Status InboxEditor::SetRead(int64_t time_ms, uint64_t arrival, bool read) 
   InboxItem decoded;
   DecodeItem(*row, decoded);
   if (read) {
+    if (head_.IsIndexed(item.place())) {
+      unread_.Delete(UnreadKey(item));
+    } else {
+      RETURN_IF_ERROR(IndexUpTo(item));
+    }
     --head_.unread;
     if (!item.seen) --head_.unseen;
-    unread_.Delete(UnreadKey(item));
   } else {
     ++head_.unread;
     // Above every mark, and not among what an older version showed unread.
     item.mark_number = head_.version + 1;
-    unread_.Put(UnreadKey(item), EncodeUnread({true, item.mark_number}, arrival));
+    // It was read, so it is not of the top.
+    PutUnread(item.place(), {true, item.mark_number});
   }
   item.read = read;
   item.seen = true;
@@ -130,15 +140,58 @@ base::Status InboxEditor::SetSeen(int64_t time_ms, uint64_t arrival) {
   DecodeItem(*row, decoded);
   --head_.unseen;
   item.seen = true;
-  // What is not seen is not read, so the index has it.
-  unread_.Put(UnreadKey(item), EncodeUnread({true, item.mark_number}, arrival));
+  // What is not seen is not read, so the index has it unless it is of the top.
+  if (head_.IsIndexed(item.place())) PutUnread(item.place(), {true, item.mark_number});
   PutItem(item, decoded.json);
+  return base::Status::Ok();
+}
+
+base::Status InboxEditor::ReadTop(std::string_view begin, std::vector<UnreadItem>& found) const {
+  bool readable = true;
+  RETURN_IF_ERROR(inbox_.Scan(
+      begin, keys_.Item(head_.indexed), [&](std::string_view key, std::string_view value) {
+        InboxRowKey parsed;
+        InboxItem item;
+        readable = ParseInboxKey(key, parsed) && DecodeItem(value, item);
+        if (!readable) return false;
+        found.push_back({{parsed.time_ms, parsed.arrival}, {item.seen, item.mark_number}});
+        return true;
+      }));
+  if (!readable) return CorruptRow("unreadable item row");
+  return base::Status::Ok();
+}
+
+base::Result<std::optional<InboxPlace>> InboxEditor::NewestPlace(std::string_view end) const {
+  std::optional<InboxPlace> newest;
+  bool readable = true;
+  RETURN_IF_ERROR(inbox_.Scan(keys_.Begin(InboxRowKind::kItem), end,
+                              [&](std::string_view key, std::string_view) {
+                                InboxRowKey parsed;
+                                readable = ParseInboxKey(key, parsed);
+                                newest = {parsed.time_ms, parsed.arrival};
+                                return false;
+                              }));
+  if (!readable) return CorruptRow("unreadable key of an item");
+  return newest;
+}
+
+void InboxEditor::PutUnread(const InboxPlace& place, const InboxUnread& row) {
+  unread_.Put(keys_.Unread(head_.read_mark, place.time_ms, place.arrival),
+              EncodeUnread(row, place.arrival));
+}
+
+base::Status InboxEditor::IndexUpTo(const Item& item) {
+  std::vector<UnreadItem> older;
+  RETURN_IF_ERROR(ReadTop(item.key + '\0', older));
+  for (const UnreadItem& unread : older) PutUnread(unread.place, unread.row);
+  head_.indexed = item.place();
   return base::Status::Ok();
 }
 
 base::Result<std::vector<InboxEditor::UnreadItem>> InboxEditor::AllUnread() const {
   std::vector<UnreadItem> all;
   all.reserve(head_.unread);
+  RETURN_IF_ERROR(ReadTop(keys_.Begin(InboxRowKind::kItem), all));
   bool readable = true;
   RETURN_IF_ERROR(unread_.Scan(keys_.UnreadBegin(head_.read_mark), keys_.End(InboxRowKind::kUnread),
                                [&](std::string_view key, std::string_view value) {
@@ -146,8 +199,7 @@ base::Result<std::vector<InboxEditor::UnreadItem>> InboxEditor::AllUnread() cons
                                  UnreadItem& item = all.emplace_back();
                                  readable = ParseInboxKey(key, parsed) &&
                                             DecodeUnread(value, parsed.arrival, item.row);
-                                 item.time_ms = parsed.time_ms;
-                                 item.arrival = parsed.arrival;
+                                 item.place = {parsed.time_ms, parsed.arrival};
                                  return readable;
                                }));
   if (!readable) return CorruptRow("unreadable row of the unread index");
@@ -159,19 +211,27 @@ base::Status InboxEditor::ReadUpTo(uint64_t version) {
   if (mark <= head_.read_mark || head_.unread == 0) return base::Status::Ok();
   uint64_t unread = 0;
   uint64_t unseen = 0;
+  // The rows under the old mark are left to SweepUnread().
   if (mark < head_.version) {
     const auto all = AllUnread();
     if (!all.ok()) return all.status();
+    head_.read_mark = mark;
     for (const UnreadItem& item : *all) {
-      if (item.row.mark_number <= mark) continue;
+      if (item.row.mark_number <= mark) {
+        // The newest of these is where the top ends now; all that is older comes after it here.
+        head_.indexed = std::max(head_.indexed, item.place);
+        continue;
+      }
       ++unread;
       if (!item.row.seen && item.row.mark_number > head_.seen_mark) ++unseen;
-      unread_.Put(keys_.Unread(mark, item.time_ms, item.arrival),
-                  EncodeUnread(item.row, item.arrival));
+      if (head_.IsIndexed(item.place)) PutUnread(item.place, item.row);
     }
+  } else {
+    const auto newest = NewestPlace(keys_.Item(head_.indexed));
+    if (!newest.ok()) return newest.status();
+    head_.read_mark = mark;
+    head_.indexed = newest->value_or(head_.indexed);
   }
-  // The rows under the old mark are left to SweepUnread().
-  head_.read_mark = mark;
   if (unread != head_.unread) visible_change_ = true;
   head_.unread = unread;
   head_.unseen = unseen;
@@ -213,7 +273,7 @@ void InboxEditor::EraseItem(const Item& item) {
   if (!item.seen) --head_.unseen;
   if (!item.read) {
     --head_.unread;
-    unread_.Delete(UnreadKey(item));
+    if (head_.IsIndexed(item.place())) unread_.Delete(UnreadKey(item));
   }
   visible_change_ = true;
   inbox_.Delete(item.key);

@@ -17,6 +17,14 @@ namespace stages {
 /// Changes one recipient's inbox and keeps its rows in agreement: counts with items, the unread
 /// index with what is unread, identities with the items and tombstones that they name.
 ///
+/// The index does not cover the top of the inbox, which is what is newer than the head's place
+/// `indexed`: there, everything is unread. So what arrives in order of time, as nearly everything
+/// does, and goes unread or with all else, never costs an index row. What is marked read by itself
+/// moves the place up to where it is, and the unread items below get their rows then: each item
+/// once at most, until a mark moves. (An index of all unread items had one row more to write for
+/// each new item, a third of all; flags in the items alone would make a page of unread items walk
+/// over all that are read.)
+///
 /// Open() a recipient, change it, Save(). Errors are Corruption: a row that cannot be read, or rows
 /// that contradict each other.
 ///
@@ -44,14 +52,16 @@ class InboxEditor {
   /// REQUIRES: an identity names it.
   base::Status RemoveItem(int64_t time_ms, uint64_t arrival);
 
-  /// Marks one item; nothing happens when it is so already. Reading sees, too.
+  /// Marks one item; nothing happens when it is so already. Reading sees, too. Reading one of the
+  /// top writes an index row for each item of the top that is older.
   /// REQUIRES: an identity names it.
   base::Status SetRead(int64_t time_ms, uint64_t arrival, bool read);
   base::Status SetSeen(int64_t time_ms, uint64_t arrival);
 
   /// Everything that had arrived, or was last marked unread, up to this version is read (seen), and
   /// nothing else. At the head's version or above it costs one row however large the inbox is;
-  /// below it looks at each unread item, and when reading writes a row for each that stays unread.
+  /// below it looks at each unread item, and when reading writes a row for each that stays unread
+  /// and is not newer than all that it reads.
   base::Status ReadUpTo(uint64_t version);
   base::Status SeeUpTo(uint64_t version);
 
@@ -96,11 +106,12 @@ class InboxEditor {
     Identity identity;
     bool read = false;
     bool seen = false;
+
+    InboxPlace place() const { return {time_ms, arrival}; }
   };
-  /// An item of the index.
+  /// An item that is unread, as the index knows it.
   struct UnreadItem {
-    int64_t time_ms = 0;
-    uint64_t arrival = 0;
+    InboxPlace place;
     InboxUnread row;
   };
   base::Status ReadItem(std::string_view key, std::string_view value, Item& item) const;
@@ -108,7 +119,15 @@ class InboxEditor {
   base::Result<std::string> FindItem(int64_t time_ms, uint64_t arrival, Item& item) const;
   void PutItem(const Item& item, std::string_view json);
   void EraseItem(const Item& item);
+  /// Newest first: those of the top, then those of the index.
   base::Result<std::vector<UnreadItem>> AllUnread() const;
+  /// Appends the items of the top from this key on.
+  base::Status ReadTop(std::string_view begin, std::vector<UnreadItem>& found) const;
+  base::Result<std::optional<InboxPlace>> NewestPlace(std::string_view end) const;
+  /// Makes the index cover `item` and what is older, but for a row of the item itself.
+  /// REQUIRES: the item is of the top.
+  base::Status IndexUpTo(const Item& item);
+  void PutUnread(const InboxPlace& place, const InboxUnread& row);
   std::string UnreadKey(const Item& item) const {
     return keys_.Unread(head_.read_mark, item.time_ms, item.arrival);
   }

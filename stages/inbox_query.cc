@@ -144,9 +144,18 @@ base::Result<InboxPage> ReadPage(const state::ReadableStore& inbox,
     const std::string begin = keys.Begin(InboxRowKind::kItem) + *place;
     RETURN_IF_ERROR(inbox.Scan(begin, keys.End(InboxRowKind::kItem), visit_item));
   } else {
-    // The index has the unread items alone, in the same order.
+    // All of the top is unread; of what is older, the index has the unread items alone, in the same
+    // order.
+    const std::string top_end = keys.Item(head->indexed);
     const std::string item_prefix = keys.Begin(InboxRowKind::kItem);
     const std::string index_prefix = keys.UnreadBegin(head->read_mark);
+    bool goes_on = true;
+    if (const std::string begin = item_prefix + *place; begin < top_end) {
+      RETURN_IF_ERROR(inbox.Scan(begin, top_end, [&](std::string_view key, std::string_view value) {
+        goes_on = visit_item(key, value);
+        return goes_on;
+      }));
+    }
     const auto visit_row = [&](std::string_view key, std::string_view) {
       const std::string item_key = item_prefix + std::string(key.substr(index_prefix.size()));
       const auto row = inbox.Get(item_key);
@@ -156,7 +165,10 @@ base::Result<InboxPage> ReadPage(const state::ReadableStore& inbox,
       }
       return status.ok() && page.Visit(item_key, **row, status);
     };
-    RETURN_IF_ERROR(unread.Scan(index_prefix + *place, state::PrefixEnd(index_prefix), visit_row));
+    if (goes_on) {
+      RETURN_IF_ERROR(
+          unread.Scan(index_prefix + *place, state::PrefixEnd(index_prefix), visit_row));
+    }
   }
   RETURN_IF_ERROR(status);
   return page.Finish();

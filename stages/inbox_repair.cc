@@ -29,6 +29,8 @@ struct ItemState {
   bool seen_flag = false;
 };
 
+InboxPlace PlaceOf(const ItemState& item) { return {item.place.time_ms, item.place.arrival}; }
+
 struct TombstonePlace {
   Identity identity;
   int64_t stamp_ms = 0;
@@ -101,9 +103,9 @@ int64_t LatestStamp(const Rows& rows) {
 
 /// An identity whose item is missing. Of a change that was torn the items come before the identity:
 /// where another item of it is there, with the later content, the item was being replaced, and the
-/// identity is made to name that one. Else the item was being taken away, by an undo or by its reader:
-/// a tombstone then, or a duplicate of its event would bring it back. Both give the same rows each
-/// time they are done to the same changelog, for they are not written to it.
+/// identity is made to name that one. Else the item was being taken away, by an undo or by its
+/// reader: a tombstone then, or a duplicate of its event would bring it back. Both give the same
+/// rows each time they are done to the same changelog, for they are not written to it.
 base::Status Resolve(const InboxKeys& keys, const Identity& identity, state::KeyValueStore& inbox,
                      std::vector<ItemState>& orphans, Rows& rows) {
   const std::string key = keys.IdentityRow(identity);
@@ -196,6 +198,10 @@ InboxHead CountAnew(const Rows& rows) {
       known = true;
     }
   }
+  // What is read is not of the top; of a commit that was torn the item may say so alone.
+  for (const ItemState& item : rows.items) {
+    if (item.read) head.indexed = std::max(head.indexed, PlaceOf(item));
+  }
   bool tombstone_known = rows.head.tombstones > 0;
   for (const TombstonePlace& place : rows.ordered) {
     if (!tombstone_known || place.stamp_ms < head.oldest_tombstone_ms) {
@@ -206,12 +212,13 @@ InboxHead CountAnew(const Rows& rows) {
   return head;
 }
 
-base::Status BuildIndex(const InboxKeys& keys, const Rows& rows, state::KeyValueStore& unread) {
+base::Status BuildIndex(const InboxKeys& keys, const InboxHead& head, const Rows& rows,
+                        state::KeyValueStore& unread) {
   std::map<std::string, std::string, std::less<>> expected;
   for (const ItemState& item : rows.items) {
-    if (item.read) continue;
+    if (item.read || !head.IsIndexed(PlaceOf(item))) continue;
     const auto& [identity, time_ms, arrival] = item.place;
-    expected[keys.Unread(rows.head.read_mark, time_ms, arrival)] =
+    expected[keys.Unread(head.read_mark, time_ms, arrival)] =
         EncodeUnread({item.seen_flag, item.mark_number}, arrival);
   }
   std::vector<std::string> stale;
@@ -247,7 +254,7 @@ base::Status RebuildUnread(std::string_view group, state::KeyValueStore& inbox,
     ++head.version;
     inbox.Put(keys.Head(), EncodeHead(head));
   }
-  return BuildIndex(keys, rows, unread);
+  return BuildIndex(keys, head, rows, unread);
 }
 
 }  // namespace stages

@@ -8,6 +8,9 @@ namespace stages {
 namespace {
 
 constexpr char kFormat = 1;
+/// Of a head row; format 1 had no place `indexed`, for the index covered everything.
+constexpr char kHeadFormat = 2;
+constexpr char kHeadFormatAllIndexed = 1;
 constexpr uint8_t kReadFlag = 1;
 constexpr uint8_t kSeenFlag = 2;
 constexpr uint8_t kStandsFlag = 1;
@@ -162,8 +165,8 @@ bool ParseInboxKey(std::string_view key, InboxRowKey& parsed) {
 
 std::string EncodeHead(const InboxHead& head) {
   std::string value;
-  value.reserve(48);
-  value += kFormat;
+  value.reserve(64);
+  value += kHeadFormat;
   for (const uint64_t number : {head.version, head.total, head.unread, head.unseen, head.read_mark,
                                 head.seen_mark, head.tombstones}) {
     AppendVarint(value, number);
@@ -171,17 +174,31 @@ std::string EncodeHead(const InboxHead& head) {
   AppendSigned(value, head.oldest_ms);
   AppendVarint(value, head.oldest_arrival);
   AppendSigned(value, head.oldest_tombstone_ms);
+  AppendVarint(value, head.indexed.arrival);
+  if (head.indexed != kOldestPlace) AppendSigned(value, head.indexed.time_ms);
   return value;
 }
 
 bool DecodeHead(std::string_view value, InboxHead& head) {
-  if (!TakeFormat(value)) return false;
+  uint8_t format = 0;
+  if (!TakeByte(value, format) || (format != kHeadFormat && format != kHeadFormatAllIndexed)) {
+    return false;
+  }
   for (uint64_t* number : {&head.version, &head.total, &head.unread, &head.unseen, &head.read_mark,
                            &head.seen_mark, &head.tombstones}) {
     if (!TakeVarint(value, *number)) return false;
   }
-  return TakeSigned(value, head.oldest_ms) && TakeVarint(value, head.oldest_arrival) &&
-         TakeSigned(value, head.oldest_tombstone_ms) && value.empty();
+  if (!TakeSigned(value, head.oldest_ms) || !TakeVarint(value, head.oldest_arrival) ||
+      !TakeSigned(value, head.oldest_tombstone_ms)) {
+    return false;
+  }
+  head.indexed = kNewestPlace;
+  if (format == kHeadFormatAllIndexed) return value.empty();
+  head.indexed = kOldestPlace;
+  if (!TakeVarint(value, head.indexed.arrival)) return false;
+  // No item has arrival 0: nothing is indexed, and there is no time.
+  if (head.indexed.arrival > 0 && !TakeSigned(value, head.indexed.time_ms)) return false;
+  return value.empty();
 }
 
 std::string EncodeItem(const InboxItem& item) {

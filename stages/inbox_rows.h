@@ -1,6 +1,8 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +28,19 @@ enum class InboxRowKind : char {
   kUnread = 5,
 };
 
+/// Where an item stands in its inbox: by its time, at equal times by its arrival, which is at least
+/// 1.
+struct InboxPlace {
+  int64_t time_ms = 0;
+  uint64_t arrival = 0;
+  auto operator<=>(const InboxPlace&) const = default;
+};
+
+/// Older than the place of any item, and newer.
+inline constexpr InboxPlace kOldestPlace = {std::numeric_limits<int64_t>::min(), 0};
+inline constexpr InboxPlace kNewestPlace = {std::numeric_limits<int64_t>::max(),
+                                            std::numeric_limits<uint64_t>::max()};
+
 /// Keys of one recipient's rows.
 class InboxKeys {
  public:
@@ -41,6 +56,7 @@ class InboxKeys {
 
   std::string Head() const;
   std::string Item(int64_t time_ms, uint64_t arrival) const;
+  std::string Item(const InboxPlace& place) const { return Item(place.time_ms, place.arrival); }
   std::string IdentityRow(const Identity& identity) const;
   std::string Tombstone(int64_t stamp_ms, const Identity& identity) const;
   /// Where the index has an unread item while the head's read mark is this.
@@ -94,6 +110,12 @@ struct InboxHead {
   uint64_t oldest_arrival = 0;
   /// No tombstone is older. Meaningful while tombstones > 0.
   int64_t oldest_tombstone_ms = 0;
+  /// The newest place that the index of unread items covers. What is newer than that is the *top*
+  /// of the inbox: all of it is unread, and none of it is in the index, so that an item which
+  /// arrives in order costs no index row. kNewestPlace in a row from before there was a top.
+  InboxPlace indexed = kOldestPlace;
+
+  bool IsIndexed(const InboxPlace& place) const { return place <= indexed; }
 
   bool operator==(const InboxHead&) const = default;
 };

@@ -209,6 +209,26 @@ void ExpectAgreement(const InboxFixture& inbox, const Model& model, size_t limit
   ASSERT_EQ(counts.version, model.version());
 }
 
+/// The page of unread rows is that of all rows without those that are read, from the cursor of any
+/// row, with any number of rows a page.
+void ExpectUnreadIsAPlainFilter(const InboxFixture& inbox, size_t limit) {
+  const InboxFilter unread{InboxFilter::Status::kUnread, {}};
+  const auto all = inbox.Items("1", {}, limit);
+  std::string cursor;
+  for (size_t from = 0;; ++from) {
+    nlohmann::json expected = nlohmann::json::array();
+    for (size_t i = from; i < all.size(); ++i) {
+      if (all[i]["read"] == false && expected.size() < limit) expected.push_back(all[i]);
+    }
+    const auto page = inbox.Page(limit, cursor, unread);
+    ASSERT_TRUE(page.ok()) << page.status().ToString();
+    ASSERT_EQ(nlohmann::json::parse(page->items), expected) << from;
+    const auto next = inbox.Page(1, cursor)->next;
+    if (!next) return;
+    cursor = *next;
+  }
+}
+
 TEST(ApplyActionProperty, AgreesWithThePlainModelAfterEveryStep) {
   for (uint32_t seed = 1; seed <= 150; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -220,6 +240,7 @@ TEST(ApplyActionProperty, AgreesWithThePlainModelAfterEveryStep) {
       SCOPED_TRACE("step " + std::to_string(step));
       story.Step();
       if (story.Draw(10) == 0) inbox.Punctuate();
+      if (story.Draw(40) == 0 && inbox.Counts().version > 0) inbox.MakeOld();
       if (story.Draw(15) == 0) {
         // The changelog brings the rows back, but not the index.
         const auto rows = inbox.inbox.rows;
@@ -229,6 +250,7 @@ TEST(ApplyActionProperty, AgreesWithThePlainModelAfterEveryStep) {
       }
       inbox.CheckRows();
       ExpectAgreement(inbox, model, 1 + story.Draw(6));
+      if (story.Draw(3) == 0) ExpectUnreadIsAPlainFilter(inbox, 1 + story.Draw(6));
       if (testing::Test::HasFailure()) return;
     }
   }
@@ -248,6 +270,7 @@ TEST(ApplyActionProperty, ABoundedInboxStaysConsistent) {
       inbox.context.now_ms += static_cast<int64_t>(random() % 2);
       if (random() % 10 == 0) inbox.Punctuate();
       inbox.CheckRows();
+      if (random() % 3 == 0) ExpectUnreadIsAPlainFilter(inbox, 1 + random() % 6);
       const std::string shows = inbox.Items().dump();
       const uint64_t now = inbox.Counts().version;
       if (shows == shown) {
@@ -306,6 +329,7 @@ TEST(ApplyActionProperty, ATornCommitLeavesRowsThatAgreeAndNumbersThatAreNew) {
     for (int step = 0; step < 20; ++step) {
       replay.Step();
       inbox.CheckRows();
+      if (random() % 3 == 0) ExpectUnreadIsAPlainFilter(inbox, 1 + random() % 6);
     }
     if (testing::Test::HasFailure()) return;
   }

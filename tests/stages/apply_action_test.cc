@@ -159,7 +159,7 @@ TEST_F(ApplyActionTest, ReadAllCostsOneRowHoweverLargeTheInboxIs) {
   inbox_.ReadAll();
   EXPECT_EQ(inbox_.inbox.writes, 1u);
   EXPECT_EQ(inbox_.unread.writes, 0u);
-  EXPECT_EQ(inbox_.inbox.rows_visited + inbox_.unread.rows_visited, 0u);
+  EXPECT_LE(inbox_.inbox.rows_visited + inbox_.unread.rows_visited, 1u);
   ExpectCounts(250, 0, 0, 251);
 }
 
@@ -226,13 +226,74 @@ TEST_F(ApplyActionTest, PartsThatWereSeenAreCountedOnceWhenReadAllPassesThem) {
 TEST_F(ApplyActionTest, ASweepRemovesWhatAMarkLeftInTheIndexAndNothingElse) {
   for (int i = 0; i < 100; ++i) inbox_.Do(static_cast<uint8_t>(i), i);
   inbox_.Do(1, 0, "t", "2");
+  inbox_.Do(2, 1, "t", "2");
+  inbox_.Act(Kind::kRead, 2, 1, "2");
+  inbox_.Act(Kind::kRead, 99, 99);
   inbox_.ReadAll(60);
-  EXPECT_EQ(inbox_.unread.rows.size(), 100u + 40u + 1u);
+  EXPECT_EQ(inbox_.unread.rows.size(), 99u + 39u + 1u);
   inbox_.inbox.writes = 0;
   inbox_.Punctuate();
-  EXPECT_EQ(inbox_.unread.rows.size(), 40u + 1u);
+  EXPECT_EQ(inbox_.unread.rows.size(), 39u + 1u);
   EXPECT_EQ(inbox_.inbox.writes, 0u);
-  ExpectCounts(100, 40, 40, 101);
+  ExpectCounts(100, 39, 39, 102);
+}
+
+TEST_F(ApplyActionTest, ReadingOneIndexesWhatIsOlderOnceAndNothingThatIsNewer) {
+  for (uint8_t i = 1; i <= 10; ++i) inbox_.Do(i, i);
+  ASSERT_EQ(inbox_.unread.writes, 0u);
+  inbox_.Act(Kind::kRead, 4, 4);
+  EXPECT_EQ(inbox_.unread.writes, 3u);
+  inbox_.CheckRows();
+  inbox_.Act(Kind::kRead, 8, 8);
+  EXPECT_EQ(inbox_.unread.writes, 6u) << "5, 6 and 7";
+  inbox_.CheckRows();
+  inbox_.Act(Kind::kRead, 2, 2);
+  EXPECT_EQ(inbox_.unread.writes, 7u) << "its own row goes";
+  inbox_.Act(Kind::kUnread, 8, 8);
+  EXPECT_EQ(inbox_.unread.writes, 8u);
+  inbox_.Act(Kind::kRead, 9, 9);
+  EXPECT_EQ(inbox_.unread.writes, 8u) << "all that is older has a row";
+  EXPECT_EQ(inbox_.Head().indexed.time_ms, kTestTimeMs + 9);
+  ExpectCounts(10, 7, 7 - 1, 15);
+}
+
+TEST_F(ApplyActionTest, SeenAndDeletedOnesOfTheTopCostNoIndexRow) {
+  for (uint8_t i = 1; i <= 5; ++i) inbox_.Do(i, i);
+  inbox_.Act(Kind::kSeen, 3, 3);
+  inbox_.Act(Kind::kDelete, 4, 4);
+  inbox_.Undo(2, 2);
+  EXPECT_EQ(inbox_.unread.writes, 0u);
+  EXPECT_THAT(States(), ElementsAre("5", "3s", "1"));
+  ExpectCounts(3, 3, 2, 8);
+  inbox_.SeeAll(1);
+  ExpectCounts(3, 3, 1, 9);
+  // Once it has a row, the row says that it was seen.
+  inbox_.Act(Kind::kRead, 5, 5);
+  inbox_.CheckRows();
+  inbox_.ReadAll(1);
+  ExpectCounts(3, 1, 0, 11);
+}
+
+TEST_F(ApplyActionTest, WhatReadAllLeavesUnreadAboveAllThatItReadsCostsNoIndexRow) {
+  for (uint8_t i = 1; i <= 10; ++i) inbox_.Do(i, i);
+  inbox_.ReadAll(7);
+  EXPECT_EQ(inbox_.unread.writes, 0u);
+  EXPECT_EQ(inbox_.Head().indexed.time_ms, kTestTimeMs + 7);
+  ExpectCounts(10, 3, 3, 11);
+  inbox_.Do(11, 5);  // late
+  inbox_.Do(12, 20);
+  EXPECT_EQ(inbox_.unread.writes, 1u);
+  inbox_.ReadAll(10);  // all but these two
+  EXPECT_EQ(inbox_.unread.writes, 2u) << "the late one, under the new mark";
+  EXPECT_EQ(inbox_.Head().indexed.time_ms, kTestTimeMs + 10);
+  ExpectCounts(12, 2, 2, 14);
+  inbox_.ReadAll();
+  EXPECT_EQ(inbox_.unread.writes, 2u);
+  EXPECT_EQ(inbox_.Head().indexed.time_ms, kTestTimeMs + 20);
+  ExpectCounts(12, 0, 0, 15);
+  inbox_.Do(13, 20);
+  EXPECT_EQ(inbox_.unread.writes, 2u) << "at the same time, by its arrival it is newer";
+  ExpectCounts(13, 1, 1, 16);
 }
 
 TEST_F(ApplyActionTest, DeleteTakesTheRowOutOfAllCounts) {

@@ -136,6 +136,38 @@ TEST(InboxQuery, APageOfUnreadRowsLooksAtNoOthers) {
   EXPECT_EQ(inbox.unread.rows_visited, 2u) << "what read-all left in the index is not met";
 }
 
+TEST(InboxQuery, APageOfUnreadRowsGoesOnFromTheTopToTheIndex) {
+  InboxFixture inbox;
+  for (uint8_t i = 0; i < 10; ++i) inbox.Do(i, i);
+  for (const uint8_t read : {uint8_t{2}, uint8_t{3}, uint8_t{5}}) {
+    inbox.Act(InboxAction::Kind::kRead, read, read);
+  }
+  inbox.Do(10, 4);  // late: below what was read
+  const InboxFilter filter{InboxFilter::Status::kUnread, {}};
+  const auto all = inbox.Items();
+  for (const size_t limit : {size_t{1}, size_t{2}, size_t{3}, size_t{4}, size_t{5}, size_t{8}}) {
+    inbox.inbox.rows_visited = inbox.unread.rows_visited = 0;
+    const auto page = inbox.Page(limit, "", filter);
+    ASSERT_TRUE(page.ok());
+    EXPECT_EQ(page->item_count, limit);
+    EXPECT_EQ(page->next.has_value(), limit < 8);
+    EXPECT_LE(inbox.inbox.rows_visited + inbox.unread.rows_visited, limit + 1);
+    EXPECT_EQ(inbox.Items("1", filter, limit).size(), 8u);
+  }
+  // Behind the cursor of each row there is, read or not.
+  std::string cursor;
+  for (size_t i = 0; i < all.size(); ++i) {
+    cursor = inbox.Page(1, cursor)->next.value_or("");
+    nlohmann::json expected = nlohmann::json::array();
+    for (size_t behind = i + 1; behind < all.size(); ++behind) {
+      if (all[behind]["read"] == false) expected.push_back(all[behind]);
+    }
+    if (!cursor.empty()) {
+      EXPECT_EQ(nlohmann::json::parse(inbox.Page(20, cursor, filter)->items), expected);
+    }
+  }
+}
+
 TEST(InboxQuery, FiltersByKindAndByWhatTheKindIsOnly) {
   InboxFixture inbox;
   inbox.Do(1, 10, R"("type":"follow")");
@@ -248,6 +280,8 @@ TEST(InboxQuery, VisitsOldestFirstUntilItIsToldToStop) {
 TEST(InboxQuery, AnIndexRowWithoutItsItemIsCorruption) {
   InboxFixture inbox;
   inbox.Do(1, 10);
+  inbox.Do(2, 20);
+  inbox.Act(InboxAction::Kind::kRead, 2, 20);
   inbox.inbox.rows.erase(InboxKeys("1").Item(kTestTimeMs + 10, 1));
   EXPECT_EQ(inbox.Page(5, "", {InboxFilter::Status::kUnread, {}}).status().code(),
             base::StatusCode::kCorruption);

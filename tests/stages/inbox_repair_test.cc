@@ -23,9 +23,21 @@ void Fill(InboxFixture& inbox, uint32_t seed, int records) {
   }
 }
 
+/// Reads the newest row, so that the index has the others.
+void ReadNewest(InboxFixture& inbox, const std::string& recipient) {
+  InboxAction action;
+  action.kind = InboxAction::Kind::kRead;
+  action.recipient = recipient;
+  const std::string id = inbox.Items(recipient)[0]["id"];
+  ASSERT_TRUE(ParseNotificationId(id, action.identity, action.time_ms));
+  inbox.Apply(action);
+}
+
 TEST(RebuildUnread, BuildsTheIndexAndChangesNothingElse) {
   InboxFixture inbox;
   Fill(inbox, 1, 200);
+  ReadNewest(inbox, "1");
+  inbox.Do(99, 100);
   const auto rows = inbox.inbox.rows;
   const auto index = inbox.unread.rows;
   ASSERT_FALSE(index.empty());
@@ -42,15 +54,48 @@ TEST(RebuildUnread, BuildsTheIndexAndChangesNothingElse) {
 
 TEST(RebuildUnread, LeavesReadRowsOutOfTheIndex) {
   InboxFixture inbox;
-  inbox.Do(1, 10);
-  inbox.Do(2, 20);
+  inbox.Do(1, 20);
+  inbox.Do(2, 10);
+  inbox.Do(3, 30);
   InboxHead head = inbox.Head();
   head.read_mark = 1;
-  head.unread = 1;
+  head.unread = 2;
   inbox.inbox.Put(InboxKeys("1").Head(), EncodeHead(head));
   inbox.Repair();
   inbox.CheckRows();
-  EXPECT_EQ(inbox.unread.rows.size(), 1u);
+  EXPECT_EQ(inbox.unread.rows.size(), 1u) << "the third is of the top";
+}
+
+TEST(RebuildUnread, WhatATornCommitReadIsNotOfTheTop) {
+  InboxFixture inbox;
+  for (uint8_t i = 1; i <= 4; ++i) inbox.Do(i, 10 * i);
+  const std::string head = inbox.inbox.rows[InboxKeys("1").Head()];
+  inbox.Act(InboxAction::Kind::kRead, 3, 30);
+  // The item came, but the head that says where the top ends did not.
+  inbox.inbox.rows[InboxKeys("1").Head()] = head;
+  inbox.unread.rows.clear();
+  inbox.Repair();
+  inbox.CheckRows();
+  EXPECT_EQ(inbox.Counts().unread, 3u);
+  EXPECT_EQ(inbox.unread.rows.size(), 2u);
+  EXPECT_EQ(inbox.Items("1", {InboxFilter::Status::kUnread, {}}).size(), 3u);
+}
+
+TEST(RebuildUnread, AnInboxFromBeforeThereWasATopIsIndexedWhole) {
+  InboxFixture inbox;
+  for (uint8_t i = 1; i <= 4; ++i) inbox.Do(i, 10 * i);
+  ASSERT_TRUE(inbox.unread.rows.empty());
+  inbox.MakeOld();
+  EXPECT_EQ(inbox.unread.rows.size(), 4u);
+  inbox.CheckRows();
+  EXPECT_EQ(inbox.Items("1", {InboxFilter::Status::kUnread, {}}).size(), 4u);
+  inbox.unread.writes = 0;
+  inbox.Do(5, 50);
+  EXPECT_EQ(inbox.unread.writes, 0u) << "above what is there";
+  inbox.Do(6, 35);
+  EXPECT_EQ(inbox.unread.writes, 1u);
+  inbox.CheckRows();
+  EXPECT_EQ(inbox.Items("1", {InboxFilter::Status::kUnread, {}}).size(), 6u);
 }
 
 TEST(RebuildUnread, ARecipientOfNoRowsHasNoIndex) {

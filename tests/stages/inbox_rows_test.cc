@@ -87,16 +87,50 @@ TEST(InboxRows, AHeadComesBackAsItWasWritten) {
                  6,
                  std::numeric_limits<int64_t>::min(),
                  8,
-                 std::numeric_limits<int64_t>::max()};
-  InboxHead read;
-  const std::string value = EncodeHead(head);
-  ASSERT_TRUE(DecodeHead(value, read));
-  EXPECT_EQ(read, head);
-  for (size_t size = 0; size < value.size(); ++size) {
-    EXPECT_FALSE(DecodeHead(value.substr(0, size), read)) << size;
+                 std::numeric_limits<int64_t>::max(),
+                 kOldestPlace};
+  for (const InboxPlace& indexed :
+       {kOldestPlace, kNewestPlace, InboxPlace{-5, 1}, InboxPlace{kTestTimeMs, 300}}) {
+    head.indexed = indexed;
+    InboxHead read;
+    const std::string value = EncodeHead(head);
+    ASSERT_TRUE(DecodeHead(value, read));
+    EXPECT_EQ(read, head);
+    for (size_t size = 0; size < value.size(); ++size) {
+      EXPECT_FALSE(DecodeHead(value.substr(0, size), read)) << size;
+    }
+    EXPECT_FALSE(DecodeHead(value + "x", read));
+    EXPECT_FALSE(DecodeHead("\x03" + value.substr(1), read));
   }
-  EXPECT_FALSE(DecodeHead(value + "x", read));
-  EXPECT_FALSE(DecodeHead("\x02" + value.substr(1), read));
+}
+
+TEST(InboxRows, AHeadFromBeforeThereWasATopHasEverythingIndexed) {
+  InboxHead head;
+  head.version = 300;
+  head.total = 7;
+  head.oldest_ms = kTestTimeMs;
+  const std::string value = EncodeOldHead(head);
+  InboxHead read;
+  ASSERT_TRUE(DecodeHead(value, read));
+  EXPECT_EQ(read.indexed, kNewestPlace);
+  EXPECT_TRUE(read.IsIndexed({std::numeric_limits<int64_t>::max(), 1}));
+  head.indexed = kNewestPlace;
+  EXPECT_EQ(read, head);
+  EXPECT_FALSE(DecodeHead(value + '\0', read));
+  EXPECT_FALSE(DecodeHead(value.substr(0, value.size() - 1), read));
+}
+
+TEST(InboxRows, APlaceIsAboveAnotherAsItsKeyIsBeforeTheOthers) {
+  const InboxKeys keys("1");
+  const std::vector<InboxPlace> places = {
+      kOldestPlace, {std::numeric_limits<int64_t>::min(), 1}, {-1, 7}, {0, 1}, {0, 2}, {5, 1},
+      kNewestPlace};
+  for (const InboxPlace& left : places) {
+    for (const InboxPlace& right : places) {
+      EXPECT_EQ(left<right, keys.Item(left)> keys.Item(right));
+    }
+    EXPECT_LT(keys.Item(left), keys.End(InboxRowKind::kItem));
+  }
 }
 
 TEST(InboxRows, AnItemComesBackAsItWasWritten) {

@@ -37,8 +37,10 @@ void Take(std::string_view key, std::string_view value, Found& found) {
           << "two rows of one identity";
       ++found.total;
       if (!item.IsSeen(found.head)) ++found.unseen;
-      if (!item.IsRead(found.head)) {
-        ++found.unread;
+      const bool indexed = found.head.IsIndexed({parsed.time_ms, parsed.arrival});
+      EXPECT_TRUE(indexed || !item.IsRead(found.head)) << "the top has unread items only";
+      if (!item.IsRead(found.head)) ++found.unread;
+      if (indexed && !item.IsRead(found.head)) {
         const InboxKeys keys = InboxKeys::OfGroup(RecipientGroupOf(key));
         found.unread_rows[keys.Unread(found.head.read_mark, parsed.time_ms, parsed.arrival)] =
             EncodeUnread({item.seen, item.mark_number}, parsed.arrival);
@@ -100,6 +102,13 @@ void InboxFixture::CheckRows() const {
     EXPECT_LE(found.head.read_mark, found.head.version);
     EXPECT_LE(found.head.seen_mark, found.head.version);
   }
+}
+
+void InboxFixture::MakeOld(std::string_view recipient) {
+  const InboxKeys keys(recipient);
+  inbox.rows[keys.Head()] = EncodeOldHead(Head(recipient));
+  const base::Status status = RebuildUnread(keys.group(), inbox, unread);
+  ASSERT_TRUE(status.ok()) << status.ToString();
 }
 
 void InboxFixture::Repair() {

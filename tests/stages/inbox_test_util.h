@@ -27,6 +27,15 @@ inline Identity MakeIdentity(uint8_t number) {
   return identity;
 }
 
+/// The head's row as it was written before there was a top.
+inline std::string EncodeOldHead(InboxHead head) {
+  head.indexed = kOldestPlace;
+  std::string value = EncodeHead(head);
+  value.front() = 1;
+  value.pop_back();
+  return value;
+}
+
 /// WriteInbox and ApplyAction on two maps.
 class InboxFixture {
  public:
@@ -137,6 +146,9 @@ class InboxFixture {
     }
     return rows;
   }
+
+  /// Makes a recipient's rows those of a Herald that had no top: the index covers everything.
+  void MakeOld(std::string_view recipient = "1");
 
   /// Rebuilds what a restore rebuilds, for every recipient.
   void Repair();

@@ -153,6 +153,28 @@ TEST_F(WriteInboxTest, TakesOneReadOfTheIdentityAndNoScanForAnOrdinaryRecord) {
   EXPECT_EQ(inbox_.inbox.rows_visited, 0u);
 }
 
+TEST_F(WriteInboxTest, WhatArrivesInOrderIsAnItemAnIdentityAndTheHead) {
+  const auto writes_of = [&](uint8_t number, int64_t time) {
+    inbox_.inbox.writes = inbox_.unread.writes = 0;
+    const auto rows = inbox_.inbox.rows.size();
+    const bool first = inbox_.Counts().version == 0;
+    inbox_.Do(number, time);
+    EXPECT_EQ(inbox_.inbox.rows.size(), rows + (first ? 3 : 2));
+    return std::pair(inbox_.inbox.writes, inbox_.unread.writes);
+  };
+  const std::pair<size_t, size_t> plain{3, 0}, late{3, 1};
+  EXPECT_EQ(writes_of(1, 10), plain);
+  EXPECT_EQ(writes_of(2, 20), plain);
+  EXPECT_EQ(writes_of(3, 15), plain) << "nothing is indexed yet, so it is not late";
+  inbox_.Act(InboxAction::Kind::kRead, 3, 15);
+  EXPECT_EQ(writes_of(4, 15), plain) << "by its arrival it is newer";
+  EXPECT_EQ(writes_of(5, 14), late);
+  EXPECT_EQ(writes_of(6, 16), plain);
+  inbox_.ReadAll();
+  EXPECT_EQ(writes_of(7, 19), late);
+  EXPECT_EQ(writes_of(8, 30), plain);
+}
+
 TEST_F(WriteInboxTest, ForgetsTheOldestOfTooManyTombstones) {
   for (int i = 0; i < 255; ++i) inbox_.Undo(static_cast<uint8_t>(i), 100);
   EXPECT_EQ(inbox_.Head().tombstones, 255u);
@@ -298,6 +320,7 @@ TEST(WriteInbox, ASweepDoesABoundedAmountOfWorkAndGoesOnWhereItStopped) {
   for (int user = 0; user < 1'000; ++user) {
     inbox.Do(1, 0, "t", std::to_string(user));
     inbox.Do(2, 0, "t", std::to_string(user));
+    inbox.Act(InboxAction::Kind::kRead, 2, 0, std::to_string(user));
   }
   inbox.context.now_ms = kTestTimeMs + 5'000;
   size_t calls = 0;
