@@ -5,6 +5,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -22,6 +23,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "serving/http_deadline.h"
 #include "serving/problem.h"
 
 namespace serving {
@@ -189,7 +191,8 @@ class Connection {
   Connection(ServerShared& shared, Loop& loop, LoopSocket socket)
       : shared_(shared),
         loop_(loop),
-        stream_(std::move(socket)),
+        socket_(std::move(socket)),
+        deadline_(loop, socket_),
         buffer_(shared.limits.header_bytes_max + kBufferSpareBytes),
         reply_timer_(loop.context) {
     place_ = loop_.connections.insert(loop_.connections.end(), this);
@@ -197,8 +200,7 @@ class Connection {
   }
 
   ~Connection() {
-    error_code ignored;
-    stream_.socket().close(ignored);
+    Close();
     loop_.connections.erase(place_);
     shared_.metrics.connections.Add(-1);
     // Notified under the mutex: whoever waits for the last connection may destroy `shared_` next.
@@ -212,20 +214,31 @@ class Connection {
 
   static LoopAwaitable<void> Run(std::unique_ptr<Connection> self) {
     bool more = true;
-    while (more) more = co_await self->ServeRequest();
+    while (more) {
+      more = co_await self->ServeRequest();
+      // One that sends many requests at once shares the thread with the others.
+      if (more && self->buffer_.size() > 0) {
+        co_await asio::post(self->loop_.context, kAwait);
+      }
+    }
   }
 
   void Stop() {
-    if (waiting_for_request_) stream_.close();
+    if (waiting_for_request_) Close();
   }
 
   void Abort() {
     aborted_ = true;
-    stream_.close();
+    Close();
     reply_timer_.cancel();
   }
 
  private:
+  void Close() {
+    error_code ignored;
+    socket_.close(ignored);
+  }
+
   /// Reads and answers one request; false: the connection is done.
   LoopAwaitable<bool> ServeRequest() {
     if (aborted_) co_return false;
@@ -237,9 +250,7 @@ class Connection {
     Parser parser;
     parser.header_limit(static_cast<uint32_t>(shared_.limits.header_bytes_max));
     parser.body_limit(shared_.limits.body_bytes_max);
-    stream_.expires_after(shared_.limits.header_timeout);
-    const auto [header_error, header_bytes] =
-        co_await http::async_read_header(stream_, buffer_, parser, kAwait);
+    const error_code header_error = co_await ReadHeader(parser);
     if (header_error) {
       co_await RefuseUnread(header_error);
       co_return false;
@@ -261,6 +272,7 @@ class Connection {
       }
     }
 
+    deadline_.PutOff();
     const bool client_keeps = parser.get().keep_alive();
     const bool head_only = parser.get().method() == http::verb::head;
     const std::string method(parser.get().method_string());
@@ -277,25 +289,35 @@ class Connection {
   LoopAwaitable<bool> WaitForRequest() {
     if (shared_.stopping) co_return false;
     if (buffer_.capacity() > kReadBytes) buffer_.shrink_to_fit();
-    stream_.expires_after(first_ ? shared_.limits.header_timeout : shared_.limits.idle_timeout);
+    deadline_.SetAfter(first_ ? shared_.limits.header_timeout : shared_.limits.idle_timeout);
     first_ = false;
     waiting_for_request_ = true;
-    auto [error, bytes] = co_await stream_.async_read_some(buffer_.prepare(kReadBytes), kAwait);
+    auto [error, bytes] = co_await socket_.async_read_some(buffer_.prepare(kReadBytes), kAwait);
     waiting_for_request_ = false;
     buffer_.commit(bytes);
     co_return !error;
   }
 
+  /// Mostly the header has arrived in one piece, and takes no further read.
+  LoopAwaitable<error_code> ReadHeader(Parser& parser) {
+    error_code error;
+    buffer_.consume(parser.put(buffer_.data(), error));
+    if (error != http::error::need_more) co_return error;
+    deadline_.SetAfter(shared_.limits.header_timeout);
+    auto [read_error, bytes] = co_await http::async_read_header(socket_, buffer_, parser, kAwait);
+    co_return read_error;
+  }
+
   LoopAwaitable<error_code> ReadBody(Parser& parser, ByteBudget& budget) {
-    stream_.expires_after(shared_.limits.body_timeout);
+    deadline_.SetAfter(shared_.limits.body_timeout);
     if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
       static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
       auto [error, bytes] = co_await asio::async_write(
-          stream_, asio::const_buffer(kContinue.data(), kContinue.size()), kAwait);
+          socket_, asio::const_buffer(kContinue.data(), kContinue.size()), kAwait);
       if (error) co_return error;
     }
     while (!parser.is_done()) {
-      auto [error, bytes] = co_await http::async_read_some(stream_, buffer_, parser, kAwait);
+      auto [error, bytes] = co_await http::async_read_some(socket_, buffer_, parser, kAwait);
       if (error) co_return error;
       if (!budget.Take(bytes)) co_return error_code(asio::error::no_memory);
     }
@@ -341,8 +363,8 @@ class Connection {
       base::LogError("http handler failed", {{"error", exception.what()}});
       reply->Deliver(ToResponse({.status = 500, .detail = "This is a fault of the server's."}));
     }
-    reply_timer_.expires_after(shared_.limits.handler_timeout);
     if (auto response = reply->TakeOrWait(&reply_timer_)) co_return std::move(*response);
+    reply_timer_.expires_after(shared_.limits.handler_timeout);
     co_await reply_timer_.async_wait(kAwait);
     if (auto response = reply->Take()) co_return std::move(*response);
     co_return ToResponse({.status = 503,
@@ -376,9 +398,22 @@ class Connection {
     std::array<asio::const_buffer, 2> buffers{asio::buffer(head), asio::const_buffer()};
     const bool has_body = !head_only && response.status != 204 && response.status != 304;
     if (has_body) buffers[1] = asio::buffer(response.body);
-    stream_.expires_after(shared_.limits.write_timeout);
-    auto [error, bytes] = co_await asio::async_write(stream_, buffers, kAwait);
-    co_return !error;
+    // Mostly the socket takes all of it at once.
+    error_code error;
+    size_t left = asio::buffer_size(buffers);
+    size_t sent = socket_.write_some(buffers, error);
+    left -= sent;
+    if (error && error != asio::error::would_block) co_return false;
+    if (left == 0) co_return true;
+    for (asio::const_buffer& buffer : buffers) {
+      const size_t of_this = std::min(sent, buffer.size());
+      buffer += of_this;
+      sent -= of_this;
+    }
+    deadline_.SetAfter(shared_.limits.write_timeout);
+    auto [write_error, bytes] = co_await asio::async_write(socket_, buffers, kAwait);
+    deadline_.PutOff();
+    co_return !write_error;
   }
 
   LoopAwaitable<void> RefuseUnread(error_code error) {
@@ -399,12 +434,12 @@ class Connection {
 
   LoopAwaitable<void> Linger() {
     error_code ignored;
-    stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
-    stream_.expires_after(kLingerTimeout);
+    socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    deadline_.SetAfter(kLingerTimeout);
     buffer_.clear();
     size_t total = 0;
     while (total < kLingerBytesMax) {
-      auto [error, bytes] = co_await stream_.async_read_some(buffer_.prepare(kReadBytes), kAwait);
+      auto [error, bytes] = co_await socket_.async_read_some(buffer_.prepare(kReadBytes), kAwait);
       if (error) break;
       total += bytes;
     }
@@ -412,7 +447,8 @@ class Connection {
 
   ServerShared& shared_;
   Loop& loop_;
-  Stream stream_;
+  LoopSocket socket_;
+  Deadline deadline_;
   beast::flat_buffer buffer_;
   LoopTimer reply_timer_;
   std::list<Connection*>::iterator place_;
@@ -454,6 +490,7 @@ LoopAwaitable<void> ServeRefusal(Stream stream, std::string bytes) {
 void StartConnection(ServerShared& shared, Loop& loop, LoopSocket socket) {
   error_code ignored;
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket.non_blocking(true, ignored);
   auto connection = std::make_unique<Connection>(shared, loop, std::move(socket));
   asio::co_spawn(loop.context, Connection::Run(std::move(connection)), LogEnd);
 }

@@ -138,6 +138,39 @@ TEST_F(HttpServerTest, AnswersPipelinedRequestsInTheirOrder) {
   }
 }
 
+TEST_F(HttpServerTest, AnswersManyPipelinedRequestsThatAHandlerAnswersAtOnce) {
+  constexpr int kRequests = 1000;
+  Start(Echo);
+  HttpClient client(address);
+  std::string requests;
+  for (int i = 0; i < kRequests; ++i) requests += RequestText("GET", "/" + std::to_string(i));
+  std::thread sender([&] { EXPECT_TRUE(client.Send(requests)); });
+  for (int i = 0; i < kRequests; ++i) {
+    EXPECT_EQ(client.Receive().body, "GET /" + std::to_string(i) + " ");
+  }
+  sender.join();
+}
+
+TEST_F(HttpServerTest, ReadsARequestTheSameWhereverItIsCut) {
+  Start(Echo);
+  const std::string request = RequestText("POST", "/a?b=c", "hello", {{"X-Some", "value"}});
+  HttpClient client(address);
+  for (size_t cut = 1; cut < request.size(); ++cut) {
+    ASSERT_TRUE(client.Send(request.substr(0, cut)));
+    ASSERT_TRUE(client.Send(request.substr(cut)));
+    ASSERT_EQ(client.Receive().body, "POST /a?b=c hello") << cut;
+  }
+}
+
+TEST_F(HttpServerTest, SendsAnAnswerThatTheSocketTakesInParts) {
+  std::string large(size_t{24} << 20, 'x');
+  for (size_t i = 0; i < large.size(); i += 1000) large[i] = static_cast<char>('a' + i % 26);
+  Start([&](Request, const Respond& respond) { respond(Text(large)); });
+  HttpClient client(address);
+  EXPECT_TRUE(client.Call("GET", "/").body == large);
+  EXPECT_TRUE(client.Call("GET", "/").body == large);
+}
+
 TEST_F(HttpServerTest, SendsNoBodyForHead) {
   Start(Echo);
   HttpClient client(address);
@@ -302,6 +335,21 @@ TEST_F(HttpServerTest, ADripOfBytesDoesNotStretchTheTimeForAHeader) {
     ASSERT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
     if (!drip.Send("x")) break;
   }
+}
+
+TEST_F(HttpServerTest, TheTimeForAHeaderIsOverWithTheHeader) {
+  limits.header_timeout = milliseconds(100);
+  Start([this](const Request& request, Respond respond) {
+    if (request.target == "/at-once") return respond(Text("at once"));
+    server->timers()->After(milliseconds(300), [respond] { respond(Text("late")); });
+  });
+  HttpClient client(address);
+  EXPECT_EQ(client.Call("GET", "/at-once").body, "at once");
+  // In two parts, so that the time for the header has begun.
+  ASSERT_TRUE(client.Send("GET /late HTTP/1.1\r\n"));
+  ASSERT_TRUE(client.Send("Host: t\r\n\r\n"));
+  EXPECT_EQ(client.Receive().body, "late");
+  EXPECT_EQ(client.Call("GET", "/at-once").body, "at once");
 }
 
 TEST_F(HttpServerTest, ClosesAConnectionThatSendsItsBodyTooSlowly) {
