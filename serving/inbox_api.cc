@@ -18,6 +18,10 @@
 namespace serving {
 namespace {
 
+/// Room for what stands around the items and the counts of a page, so that its body is written
+/// without being moved.
+constexpr size_t kPageFrameBytes = 256;
+
 /// 1 to kInboxLimitMax, kInboxLimitDefault when the request has none; nullopt: anything else.
 std::optional<int> LimitOf(const Request& request) {
   const auto text = request.Query("limit");
@@ -99,11 +103,18 @@ void InboxApi::GetInbox(const Request& request, Respond respond) const {
     }
     return refuse({.status = 400, .detail = page.status().message(), .field = "cursor"});
   }
-  std::string body = "{\"items\":" + page->items;
+  const std::string counts = CountFields(page->counts);
+  std::string body;
+  body.reserve(page->items.size() + counts.size() + kPageFrameBytes);
+  body.append("{\"items\":").append(page->items);
   // A cursor is of unreserved URL characters, so it needs no escapes here.
-  body += page->next.has_value() ? ",\"next\":\"" + *page->next + "\"" : ",\"next\":null";
-  body += ",\"counts\":{" + CountFields(page->counts) +
-          "},\"version\":" + std::to_string(page->counts.version) + "}";
+  if (page->next.has_value()) {
+    body.append(",\"next\":\"").append(*page->next).append("\"");
+  } else {
+    body.append(",\"next\":null");
+  }
+  body.append(",\"counts\":{").append(counts);
+  body.append("},\"version\":").append(std::to_string(page->counts.version)).append("}");
   respond(JsonAnswer(std::move(body)));
 }
 

@@ -1,7 +1,7 @@
 #include "state/rocksdb_reader.h"
 
-#include <deque>
 #include <utility>
+#include <vector>
 
 namespace state {
 namespace {
@@ -55,6 +55,7 @@ class SnapshotView final : public TaskReader::View {
  public:
   explicit SnapshotView(std::shared_ptr<const Database> database)
       : database_(std::move(database)), snapshot_(database_->db().GetSnapshot()) {
+    stores_.reserve(database_->stores().size());
     for (size_t i = 0; i < database_->stores().size(); ++i) {
       stores_.emplace_back(*database_, i, snapshot_);
     }
@@ -70,7 +71,7 @@ class SnapshotView final : public TaskReader::View {
  private:
   const std::shared_ptr<const Database> database_;
   const rocksdb::Snapshot* const snapshot_;
-  std::deque<SnapshotStore> stores_;
+  std::vector<SnapshotStore> stores_;
 };
 
 class RocksdbReader final : public TaskReader {
