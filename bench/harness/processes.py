@@ -17,6 +17,7 @@ _KAFKA_TIMEOUT_S = 180
 _STOP_TIMEOUT_S = 20
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _LOG_LINES_SHOWN = 20
+_END_WITH_US = ["setpriv", "--pdeathsig", "KILL"]
 
 
 class Failed(RuntimeError):
@@ -127,8 +128,10 @@ class Program:
         with self._log.open("a") as log:
             self.started = time.monotonic()
             # A group of its own: an interrupt at the terminal is for the bench, which then ends it.
+            # setpriv becomes the program (exec) and lets the system end it with us, even if we are
+            # killed; that takes a millisecond.
             self._process = subprocess.Popen(
-                self._command,
+                [*_END_WITH_US, *self._command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

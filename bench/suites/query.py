@@ -30,14 +30,14 @@ NGINX_TIMEOUT_S = 10
 SERVES = (HERALD, STREAMS)
 MEASURES = [
     Measure("small_per_s", "GET/s, inboxes of 20 rows"),
-    Measure("small_p50_ms", "  p50, ms", "{:.2f}"),
-    Measure("small_p99_ms", "  p99, ms", "{:.2f}"),
-    Measure("small_cpu_s", "  server's CPU-s/100,000", "{:.2f}"),
+    Measure("small_p50_ms", "p50 of these, ms", "{:.2f}"),
+    Measure("small_p99_ms", "p99 of these, ms", "{:.2f}"),
+    Measure("small_cpu_s", "server's CPU-s per 100,000", "{:.2f}"),
     Measure("large_per_s", "GET/s, inboxes of many rows", families=SERVES),
-    Measure("large_p99_ms", "  p99, ms", "{:.2f}", families=SERVES),
+    Measure("large_p99_ms", "p99 of these, ms", "{:.2f}", families=SERVES),
     Measure("busy_per_s", "GET/s while processing", families=SERVES),
-    Measure("busy_p99_ms", "  p99, ms", "{:.2f}", families=SERVES),
-    Measure("busy_events_per_s", "  events/s meanwhile", families=SERVES),
+    Measure("busy_p99_ms", "p99 of these, ms", "{:.2f}", families=SERVES),
+    Measure("busy_events_per_s", "events/s processed meanwhile", families=SERVES),
     Measure("reply_bytes", "bytes of a reply's body"),
 ]
 

@@ -21,9 +21,9 @@ STREAMS_ROWS_MAX = 2_000_000
 
 MEASURES = [
     Measure("clean_s", "clean stop: start to event, s", "{:.3f}"),
-    Measure("clean_cpu_s", "  CPU-s", "{:.2f}"),
+    Measure("clean_cpu_s", "clean stop: CPU-s", "{:.2f}"),
     Measure("kill_s", "kill -9: start to event, s", "{:.3f}"),
-    Measure("kill_cpu_s", "  CPU-s", "{:.2f}"),
+    Measure("kill_cpu_s", "kill -9: CPU-s", "{:.2f}"),
     Measure("peak_rss_bytes", "peak memory, MB", "{:.0f}", 1e6),
     Measure("state_bytes", "MB in the state directory", "{:.1f}", 1e6),
 ]

@@ -14,9 +14,9 @@ from suites.restart import subjects_for
 MEASURES = [
     Measure("clean_s", "rows in place: start to event, s", "{:.3f}"),
     Measure("restore_s", "restored: start to event, s", "{:.3f}"),
-    Measure("beyond_s", "  beyond the clean start", "{:.3f}", zero=True),
-    Measure("restore_cpu_s", "  CPU-s", "{:.2f}"),
-    Measure("beyond_cpu_s", "  CPU-s beyond the clean start", "{:.2f}", zero=True),
+    Measure("beyond_s", "seconds beyond the clean start", "{:.3f}", zero=True),
+    Measure("restore_cpu_s", "restored: CPU-s", "{:.2f}"),
+    Measure("beyond_cpu_s", "CPU-s beyond the clean start", "{:.2f}", zero=True),
     Measure("records", "records on the changelogs"),
     Measure("records_per_s", "records/s beyond the start", zero=True),
     Measure("peak_rss_bytes", "peak memory, MB", "{:.0f}", 1e6),
