@@ -41,7 +41,6 @@ rocksdb::CompressionType FastCompression() {
 rocksdb::DBOptions DatabaseOptions(const SharedMemory::Impl& memory) {
   rocksdb::DBOptions options;
   options.create_if_missing = true;
-  options.create_missing_column_families = true;
   options.write_buffer_manager = memory.write_buffers;
   options.max_background_jobs = kBackgroundJobsMax;
   options.max_open_files = kOpenFilesMax;
@@ -94,6 +93,12 @@ bool IsLocked(const rocksdb::Status& status) {
 }
 
 }  // namespace
+
+std::string StoreKey(std::string_view name) {
+  std::string key(1, kStoreTag);
+  key.append(name);
+  return key;
+}
 
 base::Status ToStatus(const rocksdb::Status& status, std::string_view what) {
   if (status.ok()) return base::Status::Ok();
@@ -151,9 +156,6 @@ base::Result<std::shared_ptr<Database>> Database::Open(const TaskState::Options&
   for (const StoreSpec& store : options.stores) {
     CHECK(!store.name.empty() && store.name != rocksdb::kDefaultColumnFamilyName,
           "not a name for a store");
-    if (std::find(names.begin(), names.end(), store.name) == names.end()) {
-      names.push_back(store.name);
-    }
   }
 
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
@@ -173,13 +175,40 @@ base::Result<std::shared_ptr<Database>> Database::Open(const TaskState::Options&
 
   const auto find = [&](const std::string& name) {
     const auto at = std::find(names.begin(), names.end(), name);
-    return database->handles_[static_cast<size_t>(at - names.begin())];
+    return at == names.end() ? nullptr
+                             : database->handles_[static_cast<size_t>(at - names.begin())];
   };
   database->meta_ = find(rocksdb::kDefaultColumnFamilyName);
   for (const StoreSpec& store : options.stores) {
-    database->families_.push_back(find(store.name));
+    if (rocksdb::ColumnFamilyHandle* const family = find(store.name)) {
+      database->families_.push_back(family);
+    } else {
+      RETURN_IF_ERROR(database->MakeStore(store, store_options));
+    }
   }
   return database;
+}
+
+/// A manifest that has lost its end, or a database made anew beside an old log, has the positions,
+/// which are in the log, but not the families of the stores: RocksDB passes over their rows in the
+/// log. So a store that was there before is not made again.
+base::Status Database::MakeStore(const StoreSpec& store,
+                                 const rocksdb::ColumnFamilyOptions& options) {
+  const std::string what = "opening " + directory_.string();
+  std::string ignored;
+  const rocksdb::Status known =
+      db_->Get(rocksdb::ReadOptions(), meta_, StoreKey(store.name), &ignored);
+  if (known.ok()) {
+    return base::Status::Corruption(what + ": store " + store.name +
+                                    " is gone, but the positions are there");
+  }
+  if (!known.IsNotFound()) return ToStatus(known, what);
+  rocksdb::ColumnFamilyHandle* family = nullptr;
+  const rocksdb::Status made = db_->CreateColumnFamily(options, store.name, &family);
+  if (!made.ok()) return ToStatus(made, what);
+  handles_.push_back(family);
+  families_.push_back(family);
+  return base::Status::Ok();
 }
 
 Database::~Database() {

@@ -25,6 +25,11 @@ struct SharedMemory::Impl {
 inline rocksdb::Slice ToSlice(std::string_view text) { return {text.data(), text.size()}; }
 inline std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
+/// Begins the keys of the meta family that name stores.
+inline constexpr char kStoreTag = 's';
+/// The key in the meta family that says that the database has had this store.
+std::string StoreKey(std::string_view name);
+
 /// What RocksDB says, as the reaction it asks for; `what` goes before the message.
 base::Status ToStatus(const rocksdb::Status& status, std::string_view what);
 
@@ -60,6 +65,7 @@ class Database {
 
  private:
   explicit Database(const TaskState::Options& options);
+  base::Status MakeStore(const StoreSpec& store, const rocksdb::ColumnFamilyOptions& options);
 
   const std::filesystem::path directory_;
   const std::vector<StoreSpec> stores_;

@@ -3,6 +3,8 @@
 #include <rocksdb/write_batch.h>
 
 #include <deque>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "base/check.h"
@@ -224,8 +226,7 @@ class RocksdbTaskState final : public TaskState {
     const rocksdb::Status written = database_->db().Write(rocksdb::WriteOptions(), &batch);
     if (written.ok()) return base::Status::Ok();
     base::Status status = ToStatus(written, what);
-    if (status.code() != base::StatusCode::kInternal &&
-        status.code() != base::StatusCode::kFatal) {
+    if (status.code() != base::StatusCode::kInternal && status.code() != base::StatusCode::kFatal) {
       return status;
     }
     // Nobody can open it again within this process, so this is for the next one.
@@ -239,6 +240,8 @@ class RocksdbTaskState final : public TaskState {
   rocksdb::WriteBatch batch_;
   Positions positions_;
   std::map<std::string, std::string, std::less<>> notes_;
+  /// Stores that this database has had.
+  std::set<std::string, std::less<>> known_stores_;
 };
 
 base::Status RocksdbTaskState::LoadMeta() {
@@ -256,14 +259,18 @@ base::Status RocksdbTaskState::LoadMeta() {
   }
   const std::string what = "opening " + database_->directory().string();
   if (!row->status().ok()) return ToStatus(row->status(), what);
-  if (format == kFormatVersion) return base::Status::Ok();
-  if (!empty) {
+  if (format != kFormatVersion && !empty) {
     return base::Status::Corruption(what + ": format " + format.value_or("(none)") +
                                     " is not known here, only " + std::string(kFormatVersion));
   }
   rocksdb::WriteBatch batch;
-  batch.Put(database_->meta(), ToSlice(kFormatKey), ToSlice(kFormatVersion));
-  return Write(batch);
+  if (empty) batch.Put(database_->meta(), ToSlice(kFormatKey), ToSlice(kFormatVersion));
+  for (const StoreSpec& store : database_->stores()) {
+    if (known_stores_.insert(store.name).second) {
+      batch.Put(database_->meta(), StoreKey(store.name), rocksdb::Slice());
+    }
+  }
+  return batch.Count() > 0 ? Write(batch) : base::Status::Ok();
 }
 
 base::Status RocksdbTaskState::LoadMetaRow(std::string_view key, std::string_view value) {
@@ -271,6 +278,10 @@ base::Status RocksdbTaskState::LoadMetaRow(std::string_view key, std::string_vie
   std::string_view rest = key.substr(key.empty() ? 0 : 1);
   if (tag == kNoteTag) {
     notes_.emplace(rest, value);
+    return base::Status::Ok();
+  }
+  if (key.starts_with(kStoreTag)) {
+    known_stores_.emplace(rest);
     return base::Status::Ok();
   }
   base::TopicPartition tp;

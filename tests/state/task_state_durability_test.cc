@@ -107,6 +107,49 @@ TEST_F(ReopenTest, KeepsAStoreThatIsNoLongerDeclaredAndAddsANewOne) {
   EXPECT_EQ(Get((*reopened)->Store("other"), "a"), "2");
 }
 
+TEST_F(ReopenTest, TakesADirectoryWithoutItsBeginningForCorrupt) {
+  auto state = OpenState();
+  state->Store("rows").Put("a", "1");
+  Commit(*state, {{Tp("events", 0), {7}}});
+  state.reset();
+  ASSERT_TRUE(std::filesystem::remove(Options().directory / "CURRENT"));
+  // The second time RocksDB finds the database that it made beside the old log the first time, and
+  // reads the positions out of that log, but no rows.
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_EQ(TaskState::Open(Options()).status().code(), base::StatusCode::kCorruption);
+  }
+}
+
+TEST_F(ReopenTest, AManifestThatIsCutAnywhereLosesNoRowsUnnoticed) {
+  RunAndKill([&] {
+    auto state = OpenState();
+    if (state == nullptr) return false;
+    state->Store("rows").Put("a", "1");
+    return state->Commit({{Tp("events", 0), {7}}}).ok();
+  });
+  const std::filesystem::path whole = root_ / "whole";
+  std::filesystem::copy(Options().directory, whole, std::filesystem::copy_options::recursive);
+  std::filesystem::path manifest;
+  for (const auto& file : std::filesystem::directory_iterator(whole)) {
+    if (file.path().filename().string().starts_with("MANIFEST-")) manifest = file.path();
+  }
+  int noticed = 0;
+  const uintmax_t bytes = std::filesystem::file_size(manifest);
+  for (uintmax_t cut = 0; cut < bytes; ++cut) {
+    std::filesystem::remove_all(Options().directory);
+    std::filesystem::copy(whole, Options().directory, std::filesystem::copy_options::recursive);
+    std::filesystem::resize_file(Options().directory / manifest.filename(), cut);
+    const auto state = TaskState::Open(Options());
+    if (!state.ok()) {
+      EXPECT_EQ(state.status().code(), base::StatusCode::kCorruption);
+      ++noticed;
+    } else if ((*state)->Position(Tp("events", 0)).has_value()) {
+      EXPECT_EQ(Get((*state)->Store("rows"), "a"), "1") << "cut to " << cut << " of " << bytes;
+    }
+  }
+  EXPECT_GT(noticed, 0);
+}
+
 TEST_F(ReopenTest, FindsWhatWasCommittedBeforeAKill) {
   RunAndKill([&] {
     auto state = OpenState();
