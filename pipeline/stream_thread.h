@@ -104,6 +104,7 @@ class StreamThread : private RebalanceListener {
   base::Status OpenTask(Task& task, const base::Positions& input_starts,
                         const base::Positions& changelog_ends,
                         const base::Positions& changelog_starts);
+  uint16_t NumberOf(const base::TopicPartition& tp);
   void ResolveStarts(Task& task, const base::Positions& input_starts);
   base::Result<std::unique_ptr<state::TaskState>> OpenState(
       const Task& task, const base::Positions& changelog_ends,
@@ -162,6 +163,7 @@ class StreamThread : private RebalanceListener {
   std::pair<Task*, Task::Input*> last_route_{nullptr, nullptr};
   std::string_view last_topic_;
   base::Partition last_partition_;
+  /// All inputs that this thread ever had, by their number.
   std::vector<base::TopicPartition> input_numbers_;
   std::chrono::nanoseconds retry_tasks_at_{0};
   /// Tasks whose stores this thread has published, here or as restoring.

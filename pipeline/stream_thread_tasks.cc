@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "pipeline/state_directory.h"
 #include "pipeline/stream_thread.h"
@@ -19,6 +20,8 @@ constexpr std::chrono::milliseconds kTaskRetryWait{100};
 // Asking for committed positions blocks while another transaction is open on them.
 constexpr milliseconds kCommittedWait{1000};
 constexpr std::chrono::seconds kStampEvery{60};
+// An input's number is 16 bits of a tag; the last one is left to kChangelogTag.
+constexpr size_t kInputsMax = 65'535;
 
 }  // namespace
 
@@ -31,14 +34,12 @@ void StreamThread::OnAssigned(const std::vector<base::TopicPartition>& partition
     by_task[{subtopology, tp.partition}].push_back(tp);
     assigned.push_back({tp, std::nullopt, true});
   }
-  input_numbers_.clear();
   for (const auto& [id, inputs] : by_task) {
     auto task = std::make_unique<Task>(id, inputs);
     task->SetOutputBytesMax(shared_.config.record_output_bytes_max);
     for (Task::Input& input : task->inputs()) {
-      input.index = static_cast<uint16_t>(input_numbers_.size());
+      input.index = NumberOf(input.tp);
       input.partition_count = shared_.partition_counts.find(input.tp.topic)->second;
-      input_numbers_.push_back(input.tp);
       routes_[input.tp] = {task.get(), &input};
     }
     PublishRestoring(id);
@@ -54,8 +55,20 @@ void StreamThread::OnAssigned(const std::vector<base::TopicPartition>& partition
   // There from the start, so that an alert on its growth sees the first one.
   for (const std::string& topic : shared_.topology.SourceTopics()) LostCounter(topic);
   joined_ = true;
-  base::LogInfo("assigned", {{"thread", name_}, {"tasks", by_task.size()},
-                             {"partitions", partitions.size()}});
+  base::LogInfo("assigned",
+                {{"thread", name_}, {"tasks", by_task.size()}, {"partitions", partitions.size()}});
+}
+
+/// The same for as long as this thread lives: a record that was sent before a rebalance may be
+/// refused after it.
+uint16_t StreamThread::NumberOf(const base::TopicPartition& tp) {
+  const auto known = std::find(input_numbers_.begin(), input_numbers_.end(), tp);
+  if (known == input_numbers_.end()) {
+    CHECK(input_numbers_.size() < kInputsMax, "more partitions than a tag can number");
+    input_numbers_.push_back(tp);
+    return static_cast<uint16_t>(input_numbers_.size() - 1);
+  }
+  return static_cast<uint16_t>(known - input_numbers_.begin());
 }
 
 void StreamThread::OnRevoked(const std::vector<base::TopicPartition>& partitions) {
@@ -121,10 +134,9 @@ void StreamThread::OnLost(const std::vector<base::TopicPartition>& partitions) {
 
 base::Status StreamThread::AdvanceTasks(bool* worked) {
   if (producer_lost_) return base::Status::Lost("the producer could not abort its transaction");
-  const bool created =
-      std::any_of(tasks_.begin(), tasks_.end(), [](const auto& entry) {
-        return entry.second->phase() == TaskPhase::kCreated;
-      });
+  const bool created = std::any_of(tasks_.begin(), tasks_.end(), [](const auto& entry) {
+    return entry.second->phase() == TaskPhase::kCreated;
+  });
   if (created && shared_.clock.Monotonic() >= retry_tasks_at_) {
     const base::Status opened = OpenCreatedTasks();
     if (opened.code() == base::StatusCode::kUnavailable) {
@@ -309,8 +321,10 @@ void StreamThread::MarkCrashed(Task& task) {
     input.crashed_at = count->offset;
     if (*input.next > count->offset) continue;
     base::LogError("a record that crashed its stage too often becomes a dead letter",
-                   {{"task", task.id().ToString()}, {"topic", input.tp.topic},
-                    {"partition", input.tp.partition.value}, {"offset", count->offset.value},
+                   {{"task", task.id().ToString()},
+                    {"topic", input.tp.topic},
+                    {"partition", input.tp.partition.value},
+                    {"offset", count->offset.value},
                     {"crashes", count->times}});
   }
 }
@@ -336,8 +350,8 @@ void StreamThread::WipeAndReopen(const base::TaskId& id, const base::Status& why
   retry_tasks_at_ = shared_.clock.Monotonic() + kTaskRetryWait;
   const base::Status destroyed = shared_.states.Destroy(shared_.directory.TaskDirectory(id));
   if (!destroyed.ok()) {
-    base::LogError("cannot delete the rows", {{"task", id.ToString()},
-                                              {"why", destroyed.ToString()}});
+    base::LogError("cannot delete the rows",
+                   {{"task", id.ToString()}, {"why", destroyed.ToString()}});
   }
 }
 
@@ -349,18 +363,17 @@ base::Counter StreamThread::LostCounter(const std::string& topic) {
 
 void StreamThread::CountLost(const Task::Input& input, int64_t records) {
   LostCounter(input.tp.topic).Increment(static_cast<double>(records));
-  base::LogError("records were deleted before they were processed",
-                 {{"topic", input.tp.topic}, {"partition", input.tp.partition.value},
-                  {"records", records}});
+  base::LogError(
+      "records were deleted before they were processed",
+      {{"topic", input.tp.topic}, {"partition", input.tp.partition.value}, {"records", records}});
 }
 
 base::Status StreamThread::HandleOutOfRange() {
   if (consumer_ == nullptr) return base::Status::Ok();
   const std::vector<base::TopicPartition> gone = consumer_->TakeOutOfRange();
   if (gone.empty()) return base::Status::Ok();
-  auto starts =
-      shared_.clients.admin().ListOffsets(gone, OffsetSpec::kEarliest, Isolation::kReadUncommitted,
-                                          shared_.config.request_timeout);
+  auto starts = shared_.clients.admin().ListOffsets(
+      gone, OffsetSpec::kEarliest, Isolation::kReadUncommitted, shared_.config.request_timeout);
   // Without an answer the consumer is made anew; its start checks the range again.
   if (!starts.ok()) return base::Status::Lost(starts.status().message());
   base::Positions seek;
@@ -385,8 +398,7 @@ void StreamThread::RenewStamps() {
   last_stamp_ = now;
   for (const auto& [id, task] : tasks_) {
     if (task->state() == nullptr || task->phase() != TaskPhase::kRunning) continue;
-    const base::Status put =
-        StampTaskState(*task->state(), shared_.clock);
+    const base::Status put = StampTaskState(*task->state(), shared_.clock);
     if (!put.ok()) {
       base::LogWarn("cannot renew the stamp", {{"task", id.ToString()}, {"why", put.ToString()}});
     }

@@ -64,6 +64,9 @@ struct Instance {
   /// Its rows lack one transaction at most. Not so after its databases fell back, until they are
   /// restored.
   bool rows_recent = true;
+  /// How often it came to its end since everything was replayed: each leaves a transaction to
+  /// replay.
+  uint64_t ends_unreplayed = 0;
   /// What had been read of the changelog when the process started; set while it says how much the
   /// process replays.
   std::optional<uint64_t> changelog_read_at_start;
@@ -287,6 +290,7 @@ class Simulation {
     }
     instance.process.reset();
     instance.all_committed = false;
+    ++instance.ends_unreplayed;
     instance.down_since_ms = clock_.NowMs();
     // Seldom long enough for the group and the transactions to give the process up.
     instance.down_until_ms =
@@ -390,11 +394,13 @@ class Simulation {
   void CheckReplayed(Instance& instance) {
     if (!instance.process->Ready()) return;
     instance.rows_recent = true;
+    const uint64_t ends = std::max(uint64_t{1}, std::exchange(instance.ends_unreplayed, 0));
     if (!instance.changelog_read_at_start.has_value()) return;
     const uint64_t replayed = cluster_.RecordsRead(kChangelog) - *instance.changelog_read_at_start;
     tails_.Look();
     // Each thread has a transaction of its own.
-    const uint64_t largest = tails_.LargestTransaction() * static_cast<uint64_t>(plan_.threads);
+    const uint64_t largest =
+        tails_.LargestTransaction() * static_cast<uint64_t>(plan_.threads) * ends;
     const uint64_t most = instance.all_committed ? 0 : largest;
     if (replayed > most) {
       Problem("replayed " + std::to_string(replayed) + " changelog records, at most " +
