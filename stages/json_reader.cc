@@ -3,9 +3,11 @@
 #include <simdjson.h>
 
 #include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "stages/json_text.h"
 #include "stages/refusal.h"
 
 namespace stages {
@@ -40,6 +42,23 @@ void Clear(std::span<const JsonField> fields) {
 std::string_view Trim(std::string_view token) {
   while (!token.empty() && std::strchr(" \t\n\r", token.back()) != nullptr) token.remove_suffix(1);
   return token;
+}
+
+/// The text of a string as it is written, without a copy; nullopt when it is more than a text
+/// between two quotes, such as one with escapes.
+std::optional<std::string_view> Unescaped(std::string_view token) {
+  if (token.size() < 2 || PlainLength(token.substr(1)) != token.size() - 2) return std::nullopt;
+  return token.substr(1, token.size() - 2);
+}
+
+/// The same for the name of a member, which ends at the next quote.
+std::optional<std::string_view> Unescaped(ondemand::raw_json_string name) {
+  const char* const begin = name.raw();
+  const char* end = begin;
+  for (; *end != '"'; ++end) {
+    if (*end == '\\' || static_cast<uint8_t>(*end) < 0x20) return std::nullopt;
+  }
+  return std::string_view(begin, static_cast<size_t>(end - begin));
 }
 
 bool TakeDigits(std::string_view& text) {
@@ -80,6 +99,18 @@ Kind ScalarKind(std::string_view token) {
 
 base::Status ReadObject(ondemand::object object, std::span<const JsonField> fields, int depth);
 
+/// The bytes of a value that is no object and no array. Does not consume it.
+template <typename Source>
+base::Status PeekToken(Source& source, std::string_view& token) {
+  if constexpr (std::is_same_v<Source, ondemand::value>) {
+    token = source.raw_json_token();
+  } else {
+    RETURN_IF_JSON_ERROR(source.raw_json_token().get(token));
+  }
+  token = Trim(token);
+  return base::Status::Ok();
+}
+
 /// Consumes `source` (a value or a whole document), so that all of it is checked.
 template <typename Source>
 base::Status ReadValue(Source& source, const JsonField& field, int depth) {
@@ -87,10 +118,20 @@ base::Status ReadValue(Source& source, const JsonField& field, int depth) {
   ondemand::json_type type;
   RETURN_IF_JSON_ERROR(source.type().get(type));
   switch (type) {
-    case ondemand::json_type::string:
+    case ondemand::json_type::string: {
       value.kind = Kind::kString;
+      std::string_view token;
+      RETURN_IF_ERROR(PeekToken(source, token));
+      if (const auto text = Unescaped(token); text.has_value()) {
+        value.text = *text;
+        // Consumed: what simdjson passes over by itself may be a name where a value should be.
+        ondemand::raw_json_string consumed;
+        RETURN_IF_JSON_ERROR(source.get_raw_json_string().get(consumed));
+        return base::Status::Ok();
+      }
       RETURN_IF_JSON_ERROR(source.get_string().get(value.text));
       return base::Status::Ok();
+    }
     case ondemand::json_type::object: {
       if (depth == kJsonDepthMax) return Refuse(refusal::kLimit, "nested too deep");
       value = {Kind::kObject, {}};
@@ -113,13 +154,7 @@ base::Status ReadValue(Source& source, const JsonField& field, int depth) {
       return base::Status::Ok();
     }
     default: {
-      std::string_view token;
-      if constexpr (std::is_same_v<Source, ondemand::value>) {
-        token = source.raw_json_token();
-      } else {
-        RETURN_IF_JSON_ERROR(source.raw_json_token().get(token));
-      }
-      value.text = Trim(token);
+      RETURN_IF_ERROR(PeekToken(source, value.text));
       value.kind = ScalarKind(value.text);
       if (value.kind == Kind::kAbsent) {
         return Refuse(refusal::kNotJson, "a word that is no value, or a malformed number");
@@ -135,7 +170,11 @@ base::Status ReadObject(ondemand::object object, std::span<const JsonField> fiel
     ondemand::field member;
     RETURN_IF_JSON_ERROR(std::move(next).get(member));
     std::string_view name;
-    RETURN_IF_JSON_ERROR(member.unescaped_key().get(name));
+    if (const auto plain = Unescaped(member.key()); plain.has_value()) {
+      name = *plain;
+    } else {
+      RETURN_IF_JSON_ERROR(member.unescaped_key().get(name));
+    }
     const JsonField* field = nullptr;
     for (size_t tried = 0; tried < fields.size(); ++tried) {
       const JsonField& candidate = fields[expected];

@@ -16,18 +16,20 @@ constexpr std::array<bool, 256> kNeedsEscape = [] {
   return table;
 }();
 
-/// True when one of these eight characters may need an escape: false alarms are possible, misses are
-/// not. A byte b is below n (n <= 0x80) only if b - n borrows while b has no high bit.
+/// True when one of these eight characters may need an escape: false alarms are possible, misses
+/// are not. A byte b is below n (n <= 0x80) only if b - n borrows while b has no high bit.
 bool MayNeedEscape(uint64_t eight) {
   constexpr uint64_t kOnes = 0x0101010101010101;
   constexpr uint64_t kHighs = 0x80 * kOnes;
   const uint64_t quote = eight ^ ('"' * kOnes);
   const uint64_t backslash = eight ^ ('\\' * kOnes);
   return (((eight - 0x20 * kOnes) & ~eight) | ((quote - kOnes) & ~quote) |
-          ((backslash - kOnes) & ~backslash)) & kHighs;
+          ((backslash - kOnes) & ~backslash)) &
+         kHighs;
 }
 
-/// How many characters from `from` on surely need no escape; less than eight are left to the caller.
+/// How many characters from `from` on surely need no escape; less than eight are left to the
+/// caller.
 size_t SkipPlain(std::string_view text, size_t from) {
   uint64_t eight = 0;
   size_t at = from;
@@ -63,6 +65,12 @@ void AppendEscaped(std::string& out, char c) {
 }
 
 }  // namespace
+
+size_t PlainLength(std::string_view text) {
+  size_t at = SkipPlain(text, 0);
+  while (at < text.size() && !kNeedsEscape[static_cast<uint8_t>(text[at])]) ++at;
+  return at;
+}
 
 void AppendJsonString(std::string& out, std::string_view text) {
   out += '"';

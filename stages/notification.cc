@@ -16,8 +16,6 @@
 namespace stages {
 namespace {
 
-/// Kafka's own limit for a topic's name.
-constexpr size_t kTopicBytesMax = 249;
 /// 32 hexadecimal digits, "-", a 64-bit number.
 constexpr size_t kNotificationIdBytesMax = 32 + 1 + 20;
 constexpr size_t kTimeBytesMax = 64;

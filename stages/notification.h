@@ -23,6 +23,8 @@ inline constexpr int64_t kNotificationVersion = 1;
 inline constexpr size_t kNotificationBytesMax = size_t{1} << 20;
 /// Bytes of the rendered text at most: an event's text or title with a name and a type around it.
 inline constexpr size_t kMessageBytesMax = 8192;
+/// Of a topic's name; Kafka's own limit.
+inline constexpr size_t kTopicBytesMax = 249;
 
 /// Somebody as `users` had them when the event came by; the rest is nullopt for one who was not
 /// there.
@@ -75,7 +77,7 @@ struct pipeline::Serde<stages::Notification> {
   Serde& operator=(Serde&&) noexcept;
 
   base::Result<stages::Notification> Decode(const RawRecord& record);
-  void Encode(const stages::Notification& notification, std::string& value);
+  static void Encode(const stages::Notification& notification, std::string& value);
 
  private:
   std::unique_ptr<stages::NotificationDecoder> decoder_;

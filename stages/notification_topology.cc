@@ -8,7 +8,7 @@
 #include "stages/inbox_action.h"
 #include "stages/inbox_repair.h"
 #include "stages/inbox_rows.h"
-#include "stages/notification.h"
+#include "stages/received_notification.h"
 #include "stages/route_to_recipients.h"
 #include "stages/user.h"
 #include "stages/write_inbox.h"
@@ -42,7 +42,7 @@ pipeline::Topology BuildNotificationTopology(const Topics& topics, const InboxLi
   auto inbox =
       builder.Store(std::string(kInboxStore), {.changelog = true, .repair = RepairOfInbox()});
   auto unread = builder.Store(std::string(kInboxUnreadStore), {.changelog = false});
-  builder.Source<Notification>("decode-notification", topics.notifications)
+  builder.Source<ReceivedNotification>("decode-notification", topics.notifications)
       .Process<WriteInbox>("write-inbox", inbox, unread, limits);
   builder.Source<InboxAction>("decode-action", topics.inbox_actions)
       .Process<ApplyAction>("apply-action", inbox, unread);

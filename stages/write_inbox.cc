@@ -31,13 +31,7 @@ int64_t WriteInbox::ItemCutoff() const {
   return limits_.age_max_ms > 0 ? now_ms_ - limits_.age_max_ms : kNever;
 }
 
-const std::string& WriteInbox::Encode(const Notification& notification) {
-  json_.clear();
-  serde_.Encode(notification, json_);
-  return json_;
-}
-
-base::Status WriteInbox::Process(pipeline::Record<Notification> record,
+base::Status WriteInbox::Process(pipeline::Record<ReceivedNotification> record,
                                  pipeline::Context<pipeline::Nothing>& context) {
   now_ms_ = context.NowMs();
   stream_ms_ = std::max(stream_ms_, record.metadata.timestamp_ms);
@@ -49,7 +43,7 @@ base::Status WriteInbox::Process(pipeline::Record<Notification> record,
   return base::Status::Ok();
 }
 
-base::Status WriteInbox::ApplyNotification(const Notification& notification) {
+base::Status WriteInbox::ApplyNotification(const ReceivedNotification& notification) {
   auto found = editor_.FindIdentity(notification.identity);
   if (!found.ok()) return found.status();
   if (!found->has_value()) return AddRow(notification).status();
@@ -57,7 +51,7 @@ base::Status WriteInbox::ApplyNotification(const Notification& notification) {
   if (notification.time_ms <= known.decided_ms) return base::Status::Ok();
   if (known.stands) {
     known.decided_ms = notification.time_ms;
-    known.later_json = Encode(notification);
+    known.later_json = notification.json;
     editor_.PutIdentity(notification.identity, known);
     return base::Status::Ok();
   }
@@ -66,7 +60,7 @@ base::Status WriteInbox::ApplyNotification(const Notification& notification) {
   return added.status();
 }
 
-base::Result<bool> WriteInbox::AddRow(const Notification& notification) {
+base::Result<bool> WriteInbox::AddRow(const ReceivedNotification& notification) {
   const int64_t cutoff_ms = ItemCutoff();
   if (notification.time_ms < cutoff_ms) return false;
   if (editor_.head().total >= limits_.items_max) {
@@ -80,7 +74,7 @@ base::Result<bool> WriteInbox::AddRow(const Notification& notification) {
   row.decided_ms = notification.time_ms;
   row.item_ms = notification.time_ms;
   row.item_arrival =
-      editor_.AddItem(notification.identity, notification.time_ms, Encode(notification));
+      editor_.AddItem(notification.identity, notification.time_ms, notification.json);
   editor_.PutIdentity(notification.identity, row);
   // What is too old and was not in the way; a full inbox has room by now, but for a limit that was
   // made smaller, and then Punctuate() does the rest.
@@ -89,7 +83,7 @@ base::Result<bool> WriteInbox::AddRow(const Notification& notification) {
   return true;
 }
 
-base::Status WriteInbox::ApplyRetraction(const Notification& retraction, int64_t stamp_ms) {
+base::Status WriteInbox::ApplyRetraction(const ReceivedNotification& retraction, int64_t stamp_ms) {
   auto found = editor_.FindIdentity(retraction.identity);
   if (!found.ok()) return found.status();
   if (!found->has_value()) return AddTombstone(retraction, stamp_ms);
@@ -113,7 +107,7 @@ base::Status WriteInbox::ReplaceRow(const Identity& identity, InboxIdentity row)
   return base::Status::Ok();
 }
 
-base::Status WriteInbox::AddTombstone(const Notification& retraction, int64_t stamp_ms) {
+base::Status WriteInbox::AddTombstone(const ReceivedNotification& retraction, int64_t stamp_ms) {
   editor_.AddTombstone(retraction.identity, retraction.time_ms, stamp_ms);
   return editor_.LimitTombstones(stream_ms_);
 }
@@ -146,7 +140,8 @@ base::Status WriteInbox::Punctuate(pipeline::Context<pipeline::Nothing>& context
     if (!swept.ok()) return swept.status();
     rows += *swept;
     editor_.Save();
-    // What is left of this recipient waits for the next round: one inbox must not hold up all others.
+    // What is left of this recipient waits for the next round: one inbox must not hold up all
+    // others.
     sweep_from_ = editor_.keys().GroupEnd();
     if (rows >= kSweptRowsMax) break;
   }

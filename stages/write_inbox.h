@@ -6,7 +6,7 @@
 #include "pipeline/processor.h"
 #include "stages/inbox_editor.h"
 #include "stages/inbox_limits.h"
-#include "stages/notification.h"
+#include "stages/received_notification.h"
 #include "state/key_value_store.h"
 
 namespace stages {
@@ -28,33 +28,30 @@ namespace stages {
 /// head's version grows by one for each record that changed what a reader sees.
 ///
 /// Inboxes are trimmed as rows arrive, and by Punctuate(), which goes round all recipients.
-class WriteInbox : public pipeline::Processor<Notification, pipeline::Nothing> {
+class WriteInbox : public pipeline::Processor<ReceivedNotification, pipeline::Nothing> {
  public:
   /// The stores are kInboxStore and kInboxUnreadStore.
   WriteInbox(state::KeyValueStore& inbox, state::KeyValueStore& unread, const InboxLimits& limits);
 
-  base::Status Process(pipeline::Record<Notification> record,
+  base::Status Process(pipeline::Record<ReceivedNotification> record,
                        pipeline::Context<pipeline::Nothing>& context) override;
 
   /// Trims the next recipients, where the last call stopped; a bounded number of rows.
   base::Status Punctuate(pipeline::Context<pipeline::Nothing>& context) override;
 
  private:
-  base::Status ApplyNotification(const Notification& notification);
-  base::Status ApplyRetraction(const Notification& notification, int64_t stamp_ms);
+  base::Status ApplyNotification(const ReceivedNotification& notification);
+  base::Status ApplyRetraction(const ReceivedNotification& notification, int64_t stamp_ms);
   /// Adds the row unless it is older than what the limits keep; false then.
-  base::Result<bool> AddRow(const Notification& notification);
+  base::Result<bool> AddRow(const ReceivedNotification& notification);
   base::Status ReplaceRow(const Identity& identity, InboxIdentity row);
-  base::Status AddTombstone(const Notification& notification, int64_t stamp_ms);
-  const std::string& Encode(const Notification& notification);
+  base::Status AddTombstone(const ReceivedNotification& notification, int64_t stamp_ms);
   /// Items older than this go, by the wall clock.
   int64_t ItemCutoff() const;
 
   state::KeyValueStore& inbox_;
   InboxEditor editor_;
   const InboxLimits limits_;
-  pipeline::Serde<Notification> serde_;
-  std::string json_;
   int64_t now_ms_ = 0;
   /// The latest record's timestamp: the clock by which tombstones age.
   int64_t stream_ms_;

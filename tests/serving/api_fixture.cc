@@ -231,7 +231,9 @@ void ApiTest::Tell(stages::Notification notification) {
   NoContext context;
   const pipeline::RecordMetadata metadata{
       "notifications", partition, {offset_}, notification.time_ms};
-  base::Status status = task.write.Process({recipient, std::move(notification), metadata}, context);
+  std::string json;
+  base::Status status =
+      task.write.Process({recipient, stages::AsReceived(notification, json), metadata}, context);
   ASSERT_TRUE(status.ok()) << status.ToString();
   status = task.state->Commit({{{"notifications", partition}, base::Offset{offset_ + 1}}});
   ASSERT_TRUE(status.ok()) << status.ToString();

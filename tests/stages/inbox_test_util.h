@@ -64,9 +64,10 @@ class InboxFixture {
   }
 
   void Write(Notification notification) {
+    std::string json;
     const base::Status status =
         stage_.Process({notification.recipient,
-                        notification,
+                        AsReceived(notification, json),
                         {"notifications", {0}, {offset_++}, record_timestamp_ms}},
                        context);
     ASSERT_TRUE(status.ok()) << status.ToString();

@@ -216,8 +216,12 @@ TEST(WriteInbox, HoldsABoundedNumberOfTombstones) {
     notification.time_ms = kTestTimeMs;
     WriteInbox stage(inbox.inbox, inbox.unread, {});
     CollectingContext<pipeline::Nothing> context;
+    std::string json;
     ASSERT_TRUE(
-        stage.Process({"1", notification, {"notifications", {0}, {i}, kTestTimeMs + i}}, context)
+        stage
+            .Process(
+                {"1", AsReceived(notification, json), {"notifications", {0}, {i}, kTestTimeMs + i}},
+                context)
             .ok());
     ASSERT_LE(inbox.Head().tombstones, kTombstonesMax);
   }
@@ -357,8 +361,10 @@ TEST(WriteInbox, ReportsRowsThatCannotBeRead) {
   notification.kind = FindEventKind("follow");
   notification.recipient = "1";
   notification.time_ms = kTestTimeMs;
+  std::string json;
   const base::Status status =
-      stage.Process({"1", notification, {"notifications", {0}, {0}, kTestTimeMs}}, inbox.context);
+      stage.Process({"1", AsReceived(notification, json), {"notifications", {0}, {0}, kTestTimeMs}},
+                    inbox.context);
   EXPECT_EQ(status.code(), base::StatusCode::kCorruption);
 }
 
