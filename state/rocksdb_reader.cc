@@ -1,5 +1,7 @@
 #include "state/rocksdb_reader.h"
 
+#include <rocksdb/perf_level.h>
+
 #include <utility>
 #include <vector>
 
@@ -80,6 +82,8 @@ class RocksdbReader final : public TaskReader {
       : database_(std::move(database)) {}
 
   std::unique_ptr<View> Snapshot() const override {
+    // Nobody looks at what RocksDB counts for each thread, and it is 7 % of the CPU of a GET.
+    rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
     return std::make_unique<SnapshotView>(database_);
   }
   DatabaseFigures Figures() const override { return database_->Figures(); }
