@@ -143,6 +143,8 @@ def chosen(session, subjects):
             continue
         if (reason := missing(session.build, subject.family)) is None:
             result.append(subject)
+        elif session.smoke and subject.family != STREAMS:  # it belongs to the build
+            raise Failed(reason)
         else:
             session.note(reason)
     if not result:

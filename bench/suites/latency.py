@@ -1,6 +1,6 @@
-"""latency: 2,000 events/s; some of them are probes, each to an inbox of its own. From the moment that a
-probe is handed to the broker until a read_committed consumer of `notifications` has it (kcat), and
-until GET of that inbox shows it, asked for about each millisecond.
+"""latency: 2,000 events/s (100 with --workload small), and 50 probes/s, each to an inbox of its own.
+From the moment that a probe is handed to the broker until a read_committed consumer of `notifications`
+has it (kcat), and until GET of that inbox shows it, asked for about each millisecond.
 """
 
 import subprocess
@@ -13,8 +13,10 @@ from harness.processes import Failed, Program, cpu_seconds, peak_rss_bytes, scra
 from harness.subjects import SERVERS, STREAMS, Instance, chosen
 from harness.tables import Measure, Table
 
-EVENTS_PER_S = 2_000
-FEED_INTERVAL_S = 0.005
+# By workload.
+EVENTS_PER_S = {"base": 2_000, "small": 100}
+SMOKE_EVENTS_PER_S = 400
+FEED_INTERVAL_MIN_S = 0.005
 PROBES_PER_S = 50
 READY_TIMEOUT_S = 60
 PROBE_TIMEOUT_S = 20
@@ -36,12 +38,15 @@ COMPARED = ("committed_p50_ms", "committed_p99_ms", "get_p50_ms", "get_p99_ms", 
 
 
 class Sizes:
-    """Seconds before the probes that count, and seconds of them."""
+    """Seconds before the probes that count, and seconds of them; the load beside them."""
 
-    def __init__(self, smoke):
+    def __init__(self, smoke, workload):
         self.warm_up_s = 1 if smoke else 10
         self.measured_s = 2 if smoke else 20
-        self.events_per_s = 400 if smoke else EVENTS_PER_S
+        rate = EVENTS_PER_S[workload]
+        self.events_per_s = min(rate, SMOKE_EVENTS_PER_S) if smoke else rate
+        self.feed_interval_s = max(FEED_INTERVAL_MIN_S, 1 / self.events_per_s)
+        self.batch_events = round(self.events_per_s * self.feed_interval_s)
 
 
 class Reader:
@@ -109,7 +114,7 @@ def measure_subject(session, cluster, subject, sizes, workload, batches, window)
         at = time.monotonic() + READER_READY_S
         to = cluster.address, cluster.partitions
         # The probes fall on all phases of a commit interval and of the feed.
-        with Helper(feed, *to, batches, FEED_INTERVAL_S, at) as feeder, Helper(
+        with Helper(feed, *to, batches, sizes.feed_interval_s, at) as feeder, Helper(
             send_probes, *to, names, interval_s, at
         ) as prober, Helper(
             poll_probes, instance.address, paths, interval_s, at, PROBE_TIMEOUT_S
@@ -141,13 +146,18 @@ def look(program: Program, cluster):
 
 
 def run(session):
+    names = [name for name in session.arguments.workload if name in EVENTS_PER_S] or ["base"]
+    return [run_workload(session, name) for name in names]
+
+
+def run_workload(session, workload_name):
     subjects = [s for s in chosen(session, SERVERS) if s.threads == 2]
-    sizes = Sizes(session.smoke)
+    sizes = Sizes(session.smoke, workload_name)
     users = session.arguments.users
     events = sizes.events_per_s * (sizes.warm_up_s + sizes.measured_s)
     fed = session.generate(events, users)
     session.say("encoding the events")
-    batches = batches_of(fed.events, events, int(sizes.events_per_s * FEED_INTERVAL_S))
+    batches = batches_of(fed.events, events, sizes.batch_events)
     workload = session.without_events(fed)
     with session.cluster() as cluster:
         runs = session.interleave({
@@ -164,4 +174,4 @@ def run(session):
     compare_to = next((n for n in ("kafka-streams", "herald") if n in runs), None)
     note = "Kafka Streams answers GET with rows that are not committed yet, Herald does not."
     notes = [note] if STREAMS in families.values() else []
-    return [Table(title, MEASURES, runs, families, compare_to, COMPARED, notes)]
+    return Table(title, MEASURES, runs, families, compare_to, COMPARED, notes)

@@ -41,7 +41,10 @@ def measure_all(session, window):
 
 def run(session):
     if not (session.build / PROGRAM).exists():
-        session.note(f"micro is not measured: there is no {session.build / PROGRAM}")
+        reason = f"micro is not measured: there is no {session.build / PROGRAM}"
+        if session.smoke:
+            raise Failed(reason)
+        session.note(reason)
         return []
     runs = session.interleave({HERALD: lambda window: measure_all(session, window)})
     names = dict.fromkeys(name for run in runs[HERALD] for name in run["figures"])
