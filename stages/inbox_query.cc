@@ -16,14 +16,19 @@ namespace {
 constexpr char kCursorFormat = 'a';
 /// Time and arrival of an item, as its key has them.
 constexpr size_t kPlaceBytes = 16;
+/// Room for "read" and "seen" of an item.
+constexpr size_t kServedMarksBytes = 40;
+constexpr size_t kReserveItemsMax = 20;
+
+base::Status UnreadableHead() {
+  return base::Status::Corruption("store inbox: unreadable head row");
+}
 
 base::Result<InboxHead> ReadHead(const state::ReadableStore& inbox, const InboxKeys& keys) {
   InboxHead head;
   auto row = inbox.Get(keys.Head());
   if (!row.ok()) return row.status();
-  if (row->has_value() && !DecodeHead(**row, head)) {
-    return base::Status::Corruption("store inbox: unreadable head row");
-  }
+  if (row->has_value() && !DecodeHead(**row, head)) return UnreadableHead();
   return head;
 }
 
@@ -80,7 +85,6 @@ class PageBuilder {
  public:
   PageBuilder(const InboxHead& head, const InboxFilter& filter, size_t limit)
       : head_(head), filter_(filter), limit_(limit) {
-    page_.counts = CountsOf(head);
     page_.items = "[";
   }
 
@@ -97,6 +101,11 @@ class PageBuilder {
     }
     ++looked_at_;
     if (Matches(filter_, item, head_)) {
+      // Items are much alike: with room for the first, times the limit, few pages are moved.
+      if (page_.item_count == 0) {
+        page_.items.reserve((item.json.size() + kServedMarksBytes) *
+                            std::min(limit_, kReserveItemsMax));
+      }
       AppendServed(page_.items, item, head_);
       ++page_.item_count;
     }
@@ -106,6 +115,7 @@ class PageBuilder {
 
   InboxPage Finish() {
     page_.items += ']';
+    page_.counts = CountsOf(head_);
     return std::move(page_);
   }
 
@@ -133,22 +143,34 @@ base::Result<InboxPage> ReadPage(const state::ReadableStore& inbox,
   const InboxKeys keys(recipient);
   const auto place = ParseCursor(cursor);
   if (!place.ok()) return place.status();
-  const auto head = ReadHead(inbox, keys);
-  if (!head.ok()) return head.status();
-  PageBuilder page(*head, filter, limit);
+  const bool by_index = filter.status == InboxFilter::Status::kUnread;
+  // The head lies right before the newest item, so a first page meets it on the way.
+  const bool head_on_the_way = !by_index && place->empty();
+  const std::string head_key = keys.Head();
+  InboxHead head;
+  if (!head_on_the_way) {
+    auto read = ReadHead(inbox, keys);
+    if (!read.ok()) return read.status();
+    head = *read;
+  }
+  PageBuilder page(head, filter, limit);
   base::Status status;
   const auto visit_item = [&](std::string_view key, std::string_view value) {
+    if (key == head_key) {
+      if (!DecodeHead(value, head)) status = UnreadableHead();
+      return status.ok();
+    }
     return page.Visit(key, value, status);
   };
-  if (filter.status != InboxFilter::Status::kUnread) {
-    const std::string begin = keys.Begin(InboxRowKind::kItem) + *place;
+  if (!by_index) {
+    const std::string begin = head_on_the_way ? head_key : keys.Begin(InboxRowKind::kItem) + *place;
     RETURN_IF_ERROR(inbox.Scan(begin, keys.End(InboxRowKind::kItem), visit_item));
   } else {
     // All of the top is unread; of what is older, the index has the unread items alone, in the same
     // order.
-    const std::string top_end = keys.Item(head->indexed);
+    const std::string top_end = keys.Item(head.indexed);
     const std::string item_prefix = keys.Begin(InboxRowKind::kItem);
-    const std::string index_prefix = keys.UnreadBegin(head->read_mark);
+    const std::string index_prefix = keys.UnreadBegin(head.read_mark);
     bool goes_on = true;
     if (const std::string begin = item_prefix + *place; begin < top_end) {
       RETURN_IF_ERROR(inbox.Scan(begin, top_end, [&](std::string_view key, std::string_view value) {
