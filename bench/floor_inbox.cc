@@ -14,8 +14,8 @@ namespace bench {
 namespace {
 
 // The sizes that Herald has by default.
-constexpr size_t kBlockCacheBytes = size_t{256} << 20;
-constexpr size_t kWriteBufferBytes = size_t{128} << 20;
+constexpr size_t kBlockCacheBytes = size_t{64} << 20;
+constexpr size_t kWriteBufferBytes = size_t{32} << 20;
 constexpr size_t kMemtableBytes = size_t{16} << 20;
 constexpr size_t kMemtableBlockBytes = size_t{128} << 10;
 constexpr int kMemtablesMax = 3;
@@ -31,9 +31,9 @@ constexpr char kHeadKind = 1;
 constexpr char kItemKind = 2;
 constexpr char kIdentityKind = 3;
 constexpr char kTombstoneKind = 4;
-constexpr char kUnreadKind = 5;
 
 constexpr char kFormat = 1;
+constexpr char kHeadFormat = 2;
 constexpr char kStandsFlag = 1;
 constexpr uint64_t kSignBit = uint64_t{1} << 63;
 
@@ -82,7 +82,8 @@ void AppendSigned(std::string& out, int64_t number) {
 class Numbers {
  public:
   explicit Numbers(std::string_view row) : row_(row) {
-    if (Byte() != kFormat) Die("a row of an unknown format");
+    const char format = static_cast<char>(Byte());
+    if (format != kFormat && format != kHeadFormat) Die("a row of an unknown format");
   }
   char Byte() {
     if (row_.empty()) Die("a row is too short");
@@ -175,7 +176,7 @@ FloorInbox::FloorInbox(const std::filesystem::path& directory, const FloorMemory
   std::filesystem::create_directories(directory);
   const rocksdb::ColumnFamilyOptions rows = RowOptions(memory);
   const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
-      {rocksdb::kDefaultColumnFamilyName, rows}, {"inbox", rows}, {"inbox-unread", rows}};
+      {rocksdb::kDefaultColumnFamilyName, rows}, {"inbox", rows}};
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* opened = nullptr;
   Must(rocksdb::DB::Open(DatabaseOptions(memory), directory.string(), families, &handles, &opened),
@@ -183,11 +184,10 @@ FloorInbox::FloorInbox(const std::filesystem::path& directory, const FloorMemory
   db_.reset(opened);
   meta_ = handles[0];
   inbox_ = handles[1];
-  unread_ = handles[2];
 }
 
 FloorInbox::~FloorInbox() {
-  for (rocksdb::ColumnFamilyHandle* family : {meta_, inbox_, unread_}) {
+  for (rocksdb::ColumnFamilyHandle* family : {meta_, inbox_}) {
     Must(db_->DestroyColumnFamilyHandle(family), "closing a family");
   }
   Must(db_->Close(), "closing a database");
@@ -281,25 +281,12 @@ void FloorInbox::AddItem(Recipient& recipient, const FloorIdentity& identity, Kn
         AppendVarint(bytes_, arrival);
         bytes_.append(identity.data(), identity.size()).append(json);
       });
-  known.unread_row = Put(
-      unread_rows_,
-      [&] {
-        bytes_.append(recipient.group) += kUnreadKind;
-        AppendBigEndian(bytes_, 0);
-        AppendPlace(bytes_, time_ms, arrival);
-      },
-      [&] { bytes_ += kFormat; });
 }
 
 void FloorInbox::RemoveItem(Recipient& recipient, Known& known) {
   --recipient.head.total;
   Delete(inbox_rows_, std::exchange(known.item_row, kNoRow), [&] {
     bytes_.append(recipient.group) += kItemKind;
-    AppendPlace(bytes_, known.item_ms, known.item_arrival);
-  });
-  Delete(unread_rows_, std::exchange(known.unread_row, kNoRow), [&] {
-    bytes_.append(recipient.group) += kUnreadKind;
-    AppendBigEndian(bytes_, 0);
     AppendPlace(bytes_, known.item_ms, known.item_arrival);
   });
 }
@@ -396,7 +383,7 @@ void FloorInbox::PutHeads() {
         inbox_rows_, [&] { bytes_.append(recipient->group) += kHeadKind; },
         [&] {
           const Head& head = recipient->head;
-          bytes_ += kFormat;
+          bytes_ += kHeadFormat;
           // Version, total, unread, unseen, both marks, tombstones.
           for (const uint64_t number : {head.version, head.total, head.total, head.total,
                                         uint64_t{0}, uint64_t{0}, head.tombstones}) {
@@ -405,6 +392,7 @@ void FloorInbox::PutHeads() {
           AppendSigned(bytes_, head.oldest_ms);
           AppendVarint(bytes_, head.oldest_arrival);
           AppendSigned(bytes_, head.oldest_tombstone_ms);
+          AppendVarint(bytes_, 0);  // Nothing is in the index of unread items.
         });
   }
 }
@@ -444,22 +432,19 @@ std::span<const FloorInbox::Row> FloorInbox::Prepare() {
   PutHeads();
   PutIdentities();
   Sort(inbox_rows_);
-  Sort(unread_rows_);
   return inbox_rows_;
 }
 
 void FloorInbox::Write(std::span<const std::pair<std::string, int64_t>> positions) {
   batch_.Clear();
-  for (const auto& [rows, family] : {std::pair(&inbox_rows_, inbox_), {&unread_rows_, unread_}}) {
-    for (const Row& row : *rows) {
-      if (const auto value = Value(row)) {
-        batch_.Put(family, ToSlice(Key(row)), ToSlice(*value));
-      } else {
-        batch_.Delete(family, ToSlice(Key(row)));
-      }
+  for (const Row& row : inbox_rows_) {
+    if (const auto value = Value(row)) {
+      batch_.Put(inbox_, ToSlice(Key(row)), ToSlice(*value));
+    } else {
+      batch_.Delete(inbox_, ToSlice(Key(row)));
     }
   }
-  rows_written_ += inbox_rows_.size() + unread_rows_.size();
+  rows_written_ += inbox_rows_.size();
   for (const auto& [name, position] : positions) {
     std::string value;
     AppendBigEndian(value, Unsigned(position));
@@ -470,14 +455,13 @@ void FloorInbox::Write(std::span<const std::pair<std::string, int64_t>> position
   Must(db_->Write(rocksdb::WriteOptions(), &batch_), "writing a batch");
   bytes_.clear();
   inbox_rows_.clear();
-  unread_rows_.clear();
   identities_.clear();
   changed_.clear();
 }
 
 FloorInbox::Checked FloorInbox::Check(uint64_t count) {
   Checked checked;
-  uint64_t standing = 0, fallen = 0, by_heads = 0, tombstones_by_heads = 0, unread = 0;
+  uint64_t standing = 0, fallen = 0, by_heads = 0, tombstones_by_heads = 0;
   FloorReader reader;
   const std::unique_ptr<rocksdb::Iterator> row(db_->NewIterator(rocksdb::ReadOptions(), inbox_));
   for (row->SeekToFirst(); row->Valid(); row->Next()) {
@@ -524,9 +508,6 @@ FloorInbox::Checked FloorInbox::Check(uint64_t count) {
         if (known.Signed() != time_ms || known.Varint() != ~BigEndian(place.substr(8))) {
           Die("an identity does not name its item");
         }
-        key_.assign(group) += kUnreadKind;
-        AppendBigEndian(key_, 0);
-        if (!Get(unread_, key_.append(place))) Die("an item without its unread row");
         break;
       }
       default:
@@ -534,16 +515,13 @@ FloorInbox::Checked FloorInbox::Check(uint64_t count) {
     }
   }
   Must(row->status(), "reading all rows");
-  const std::unique_ptr<rocksdb::Iterator> index(db_->NewIterator(rocksdb::ReadOptions(), unread_));
-  for (index->SeekToFirst(); index->Valid(); index->Next()) ++unread;
-  Must(index->status(), "reading the unread index");
-  if (checked.items != by_heads || checked.items != standing || checked.items != unread ||
+  if (checked.items != by_heads || checked.items != standing ||
       checked.tombstones != tombstones_by_heads || checked.tombstones != fallen) {
     Die("the counts differ: " + std::to_string(checked.items) + " items, " +
         std::to_string(by_heads) + " by the heads, " + std::to_string(standing) +
-        " identities that stand, " + std::to_string(unread) + " unread; " +
-        std::to_string(checked.tombstones) + " tombstones, " + std::to_string(tombstones_by_heads) +
-        " by the heads, " + std::to_string(fallen) + " identities taken back");
+        " identities that stand; " + std::to_string(checked.tombstones) + " tombstones, " +
+        std::to_string(tombstones_by_heads) + " by the heads, " + std::to_string(fallen) +
+        " identities taken back");
   }
   return checked;
 }

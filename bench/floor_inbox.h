@@ -33,7 +33,7 @@ struct FloorMemory {
 /// Herald keeps, byte for byte, by its rule for which row stands (docs/formats.md).
 ///
 /// Left out is what this load does not ask for: limits of an inbox and of tombstones, and reading,
-/// so that every item counts as unread.
+/// so that every item counts as unread and none is in the index of unread items.
 ///
 /// Threads: one.
 class FloorInbox {
@@ -79,7 +79,7 @@ class FloorInbox {
   uint64_t rows_written() const { return rows_written_; }
 
   /// Counts all rows against the heads, and reads back `count` items: their JSON, and the identity
-  /// and the unread row that go with each.
+  /// that goes with each.
   Checked Check(uint64_t count);
 
  private:
@@ -108,7 +108,6 @@ class FloorInbox {
     const Recipient* recipient = nullptr;
     /// Its rows that wait for this commit.
     size_t item_row = kNoRow;
-    size_t unread_row = kNoRow;
     size_t tombstone_row = kNoRow;
   };
   struct IdentityHash {
@@ -141,7 +140,6 @@ class FloorInbox {
   std::unique_ptr<rocksdb::DB> db_;
   rocksdb::ColumnFamilyHandle* meta_ = nullptr;
   rocksdb::ColumnFamilyHandle* inbox_ = nullptr;
-  rocksdb::ColumnFamilyHandle* unread_ = nullptr;
   rocksdb::WriteBatch batch_;
   rocksdb::PinnableSlice found_;
   std::string key_;
@@ -153,7 +151,6 @@ class FloorInbox {
   // Of this commit.
   std::string bytes_;
   std::vector<Row> inbox_rows_;
-  std::vector<Row> unread_rows_;
   boost::unordered_flat_map<FloorIdentity, Known, IdentityHash> identities_;
   std::vector<Recipient*> changed_;
 };
