@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -35,9 +36,14 @@ void AddRunCommand(app::CommandLine& command_line) {
   app::AddRunOptions(command, *options);
 }
 
+// What one thread frees another has often taken: with an arena for each, memory lies idle in all of
+// them, a fifth of all there is under load.
+constexpr int kMallocArenasMax = 4;
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  mallopt(M_ARENA_MAX, kMallocArenasMax);
   const bool terminal = isatty(STDOUT_FILENO) != 0;
   app::Environment environment{
       .console = {std::cout, std::cerr, terminal, terminal && !WantsNoColours()},

@@ -97,6 +97,8 @@ pipeline::EngineConfig MakeEngineConfig(const RunOptions& options, const stages:
   config.session_timeout = milliseconds(options.session_timeout_ms);
   config.state_cleanup_delay = milliseconds(options.state_cleanup_delay_ms);
   config.max_poll_interval = milliseconds(options.max_poll_interval_ms);
+  config.block_cache_bytes = options.memory_mib << 20;
+  config.write_buffer_bytes = config.block_cache_bytes / 2;
   config.disk_reserve_bytes = options.disk_reserve_mib << 20;
   config.standby_replicas = options.standby_replicas;
   config.crashes_max = options.crashes_max;

@@ -76,6 +76,11 @@ void AddRunOptions(CLI::App& command, RunOptions& options) {
                      "letter")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  command.add_option("--memory-mib", options.memory_mib,
+                     "What the databases of all tasks together keep in memory; half of it may be "
+                     "rows that are not in a table file yet")
+      ->check(CLI::Range(uint64_t{16}, uint64_t{1'048'576}))
+      ->capture_default_str();
   command.add_option("--disk-reserve-mib", options.disk_reserve_mib,
                      "Stop, with nothing lost, when less than this is free on the disk of the state "
                      "directory; 0: do not look")

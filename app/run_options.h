@@ -33,6 +33,7 @@ struct RunOptions {
   int64_t max_poll_interval_ms = 300'000;
   int crashes_max = 3;
   int standby_replicas = 0;
+  uint64_t memory_mib = 64;
   uint64_t disk_reserve_mib = 64;
   bool stay_on_stop = false;
   int64_t state_cleanup_delay_ms = 600'000;

@@ -92,8 +92,10 @@ struct EngineConfig {
   /// Changelog records applied in one batch while restoring.
   size_t restore_records_max = 10000;
 
-  size_t block_cache_bytes = size_t{256} << 20;
-  size_t write_buffer_bytes = size_t{128} << 20;
+  /// What RocksDB may keep in memory over all tasks: blocks, indexes, filters and, among them, rows that
+  /// are not in a table file yet, for which the second is the limit.
+  size_t block_cache_bytes = size_t{64} << 20;
+  size_t write_buffer_bytes = size_t{32} << 20;
 };
 
 }  // namespace pipeline

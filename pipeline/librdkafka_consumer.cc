@@ -15,8 +15,15 @@ using rdkafka::ErrorText;
 using rdkafka::PartitionList;
 
 constexpr size_t kBatchRecordsMax = 20000;
+// A reader of changelogs and tables has nothing else to wait for.
 constexpr int kQueuedKbytesMax = 16 * 1024;
 constexpr int kFetchBytesMax = 8 * 1024 * 1024;
+// A member of the group needs no more than what it processes while the next fetch is under way:
+// some hundred bytes of event take librdkafka half a kilobyte more each, so it is their number that
+// counts.
+constexpr int kGroupQueuedKbytesMax = 4 * 1024;
+constexpr int kGroupQueuedRecordsMin = 20'000;
+constexpr int kGroupFetchBytesMax = 4 * 1024 * 1024;
 constexpr milliseconds kHeartbeatMin{100};
 constexpr milliseconds kHeartbeatMax{500};
 /// A seek waits for librdkafka's main thread alone, not for a broker.
@@ -27,6 +34,7 @@ constexpr milliseconds kWaitMax{100};
 
 rdkafka::Settings ConsumerSettings(const KafkaClients::GroupOptions* group,
                                    const std::string& client_id) {
+  const bool member = group != nullptr;
   rdkafka::Settings settings = {
       {"enable.auto.commit", "false"},
       {"enable.auto.offset.store", "false"},
@@ -38,18 +46,20 @@ rdkafka::Settings ConsumerSettings(const KafkaClients::GroupOptions* group,
       {"fetch.queue.backoff.ms", "1"},
       {"fetch.wait.max.ms", "10"},
       {"fetch.error.backoff.ms", "50"},
-      {"fetch.max.bytes", std::to_string(kFetchBytesMax)},
-      {"queued.max.messages.kbytes", std::to_string(kQueuedKbytesMax)},
+      {"fetch.max.bytes", std::to_string(member ? kGroupFetchBytesMax : kFetchBytesMax)},
+      {"queued.max.messages.kbytes",
+       std::to_string(member ? kGroupQueuedKbytesMax : kQueuedKbytesMax)},
       {"topic.metadata.refresh.interval.ms", "30000"},
       {"enable.metrics.push", "false"},
   };
-  if (group == nullptr) {
+  if (!member) {
     // librdkafka assigns only within a group; one that is never subscribed never joins it.
     settings.emplace_back("group.id", client_id + "-reader");
     return settings;
   }
   const milliseconds heartbeat =
       std::clamp(group->session_timeout / 20, kHeartbeatMin, kHeartbeatMax);
+  settings.emplace_back("queued.min.messages", std::to_string(kGroupQueuedRecordsMin));
   settings.emplace_back("group.id", group->group_id);
   settings.emplace_back("session.timeout.ms", std::to_string(group->session_timeout.count()));
   settings.emplace_back("max.poll.interval.ms", std::to_string(group->max_poll_interval.count()));

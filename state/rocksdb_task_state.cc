@@ -25,10 +25,10 @@ constexpr char kPositionTag = 'p';
 constexpr char kNoteTag = 'n';
 
 // Of each store of each task.
-constexpr size_t kRowCacheBytesMax = size_t{4} << 20;
+constexpr size_t kRowCacheBytesMax = size_t{1} << 20;
 constexpr size_t kCachedValueBytesMax = size_t{4} << 10;
 // A batch that grew beyond this is not kept for the next commit.
-constexpr size_t kBatchBytesKept = size_t{16} << 20;
+constexpr size_t kBatchBytesKept = size_t{4} << 20;
 
 std::string PositionKey(const base::TopicPartition& tp) {
   std::string key(1, kPositionTag);
