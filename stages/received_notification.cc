@@ -2,7 +2,9 @@
 
 #include <simdjson.h>
 
+#include <array>
 #include <charconv>
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <string>
@@ -44,9 +46,24 @@ class Reader {
     Expect("\"");
     return text;
   }
-  /// As above, or null.
-  void OptionalString(size_t bytes_max) {
-    if (ok_ && !Skip("null")) String(bytes_max);
+  /// A string with the escapes that Serde<Notification> writes and no others, of at most so many
+  /// bytes without them; or null.
+  void OptionalText(size_t bytes_max) {
+    if (ok_ && !Skip("null")) Text(bytes_max);
+  }
+  void Text(size_t bytes_max) {
+    Expect("\"");
+    size_t bytes = 0;
+    while (ok_) {
+      const size_t plain = PlainLength(rest_);
+      rest_.remove_prefix(plain);
+      bytes += plain;
+      if (!rest_.starts_with('\\')) break;
+      ok_ = SkipEscape();
+      ++bytes;
+    }
+    ok_ = ok_ && bytes <= bytes_max;
+    Expect("\"");
   }
   void FilledString(size_t bytes_max) { ok_ = !String(bytes_max).empty() && ok_; }
 
@@ -73,6 +90,22 @@ class Reader {
   }
 
  private:
+  /// Of a quote, a backslash, a line feed, a carriage return, a tab, or another control character.
+  bool SkipEscape() {
+    constexpr std::string_view kUnicode = "\\u00";
+    if (rest_.size() >= 2 && std::string_view("\"\\nrt").find(rest_[1]) != std::string_view::npos) {
+      rest_.remove_prefix(2);
+      return true;
+    }
+    std::array<uint8_t, 1> character{};
+    if (!rest_.starts_with(kUnicode) || !FromHex(rest_.substr(kUnicode.size(), 2), character)) {
+      return false;
+    }
+    rest_.remove_prefix(kUnicode.size() + 2);
+    const auto c = static_cast<char>(character[0]);
+    return character[0] < 0x20 && c != '\n' && c != '\r' && c != '\t';
+  }
+
   std::string_view rest_;
   bool ok_ = true;
 };
@@ -84,11 +117,11 @@ constexpr size_t kIsoTimeBytes = std::string_view("2026-11-21T05:00:00.000Z").si
 void ReadObject(Reader& in) {
   if (in.Skip("null")) return;
   in.Expect("{\"type\":");
-  in.OptionalString(kObjectTypeBytesMax);
+  in.OptionalText(kObjectTypeBytesMax);
   in.Expect(",\"id\":");
-  in.OptionalString(kIdBytesMax);
+  in.OptionalText(kIdBytesMax);
   in.Expect(",\"title\":");
-  in.OptionalString(kTitleBytesMax);
+  in.OptionalText(kTitleBytesMax);
   in.Expect("}");
 }
 
@@ -109,17 +142,17 @@ bool ReadAsWritten(std::string_view json, std::string_view key, ReceivedNotifica
   in.Expect(",\"actor\":{\"id\":");
   in.FilledString(kIdBytesMax);
   in.Expect(",\"name\":");
-  in.OptionalString(kUserNameBytesMax);
+  in.OptionalText(kUserNameBytesMax);
   in.Expect(",\"handle\":");
-  in.OptionalString(kUserHandleBytesMax);
+  in.OptionalText(kUserHandleBytesMax);
   in.Expect(",\"avatar_url\":");
-  in.OptionalString(kUserAvatarUrlBytesMax);
+  in.OptionalText(kUserAvatarUrlBytesMax);
   in.Expect("},\"object\":");
   ReadObject(in);
   in.Expect(",\"text\":");
-  in.OptionalString(kTextBytesMax);
+  in.OptionalText(kTextBytesMax);
   in.Expect(",\"message\":");
-  in.String(kMessageBytesMax);
+  in.Text(kMessageBytesMax);
   in.Expect(",\"time\":\"");
   const std::string_view time = in.Bytes(kIsoTimeBytes);
   in.Expect("\",\"source\":{\"topic\":");

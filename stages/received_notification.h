@@ -27,7 +27,7 @@ struct ReceivedNotification {
 
 /// Reads what Serde<Notification> itself has written, byte for byte, without taking it apart: most
 /// of what there is to read. True when `json` is exactly what Serde<Notification> would write for
-/// what it would decode from it under this key. False says nothing: strings with escapes, other
+/// what it would decode from it under this key. False says nothing: ids with escapes, other
 /// spacing, another order and all that is wrong are left to the decoder.
 bool ReadAsWritten(std::string_view json, std::string_view key, ReceivedNotification& received);
 
