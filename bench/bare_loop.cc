@@ -1,27 +1,26 @@
-// bare_loop: the least that any stream processor on Kafka has to do, for bench/drain to compare with.
+// bare_loop: the least that any stream processor on Kafka has to do, for bench/run to compare with.
 // Reads a topic as a member of a group and copies each record to another one, the inputs' positions
-// in the same transactions. librdkafka alone, with the settings that Herald uses; no state, no JSON.
+// in the same transactions. librdkafka alone, with the settings that Herald uses; no state, no
+// JSON.
 //
 // Runs until SIGTERM or SIGINT; then its last line of output has its figures as JSON.
 
 #include <librdkafka/rdkafka.h>
 #include <signal.h>
 
-#include <array>
 #include <atomic>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
-#include <initializer_list>
-#include <memory>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "bench/floor_kafka.h"
 
 namespace bench {
 namespace {
@@ -34,7 +33,6 @@ constexpr std::string_view kUsage =
     "                 [--threads 1] [--commit-interval-ms 100]\n";
 constexpr size_t kBatchRecordsMax = 2000;
 constexpr int kPollMs = 10;
-constexpr int kCallTimeoutMs = 30'000;
 constexpr int kQueueFullPollMs = 10;
 
 struct Flags {
@@ -54,63 +52,8 @@ struct Figures {
   std::chrono::duration<double> committing{};
 };
 
-[[noreturn]] void Die(std::string_view what, std::string_view why) {
-  std::fprintf(stderr, "bare_loop: %.*s: %.*s\n", static_cast<int>(what.size()), what.data(),
-               static_cast<int>(why.size()), why.data());
-  std::exit(1);
-}
-
-template <auto Destroy>
-struct Deleter {
-  template <typename T>
-  void operator()(T* object) const {
-    Destroy(object);
-  }
-};
-template <typename T, auto Destroy>
-using Owned = std::unique_ptr<T, Deleter<Destroy>>;
-using Handle = Owned<rd_kafka_t, rd_kafka_destroy>;
-using TopicHandle = Owned<rd_kafka_topic_t, rd_kafka_topic_destroy>;
-using Queue = Owned<rd_kafka_queue_t, rd_kafka_queue_destroy>;
-using PartitionList =
-    Owned<rd_kafka_topic_partition_list_t, rd_kafka_topic_partition_list_destroy>;
-using GroupMetadata = Owned<rd_kafka_consumer_group_metadata_t,
-                            rd_kafka_consumer_group_metadata_destroy>;
-using Error = Owned<rd_kafka_error_t, rd_kafka_error_destroy>;
-
-using Settings = std::initializer_list<std::pair<const char*, std::string>>;
-
-void OnDelivery(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
+void CheckDelivery(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
   if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) Die("delivering", rd_kafka_err2str(message->err));
-}
-
-using OnRebalanceFunction = void (*)(rd_kafka_t*, rd_kafka_resp_err_t,
-                                     rd_kafka_topic_partition_list_t*, void*);
-
-Handle NewHandle(rd_kafka_type_t type, const Settings& settings, void* opaque = nullptr,
-                 OnRebalanceFunction on_rebalance = nullptr) {
-  std::array<char, 512> reason{};
-  rd_kafka_conf_t* conf = rd_kafka_conf_new();
-  for (const auto& [name, value] : settings) {
-    if (rd_kafka_conf_set(conf, name, value.c_str(), reason.data(), reason.size()) !=
-        RD_KAFKA_CONF_OK) {
-      Die(name, reason.data());
-    }
-  }
-  rd_kafka_conf_set_opaque(conf, opaque);
-  if (type == RD_KAFKA_PRODUCER) rd_kafka_conf_set_dr_msg_cb(conf, OnDelivery);
-  if (on_rebalance != nullptr) rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
-  Handle handle(rd_kafka_new(type, conf, reason.data(), reason.size()));
-  if (handle == nullptr) Die("librdkafka", reason.data());
-  return handle;
-}
-
-void Check(rd_kafka_error_t* error, std::string_view what) {
-  if (const Error owned(error); owned != nullptr) Die(what, rd_kafka_error_string(owned.get()));
-}
-
-void Check(rd_kafka_resp_err_t error, std::string_view what) {
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) Die(what, rd_kafka_err2str(error));
 }
 
 /// One member of the group with its transactional producer. Threads: one.
@@ -146,15 +89,16 @@ class Copier {
 Copier::Copier(const Flags& flags, std::vector<std::atomic<int>>& assigned, int slot)
     : flags_(flags), assigned_(assigned), slot_(static_cast<size_t>(slot)) {
   const std::string name = flags.group + "-" + std::to_string(slot);
-  producer_ = NewHandle(RD_KAFKA_PRODUCER, {{"bootstrap.servers", flags.brokers},
-                                            {"transactional.id", name},
-                                            {"transaction.timeout.ms", "60000"},
-                                            {"acks", "all"},
-                                            {"linger.ms", "20"},
-                                            {"retry.backoff.ms", "2"},
-                                            {"compression.codec", "none"},
-                                            {"queue.buffering.max.kbytes", "65536"},
-                                            {"queue.buffering.max.messages", "1000000"}});
+  producer_ = NewProducer({{"bootstrap.servers", flags.brokers},
+                           {"transactional.id", name},
+                           {"transaction.timeout.ms", "60000"},
+                           {"acks", "all"},
+                           {"linger.ms", "20"},
+                           {"retry.backoff.ms", "2"},
+                           {"compression.codec", "none"},
+                           {"queue.buffering.max.kbytes", "65536"},
+                           {"queue.buffering.max.messages", "1000000"}},
+                          nullptr, CheckDelivery);
   Check(rd_kafka_init_transactions(producer_.get(), kCallTimeoutMs), "init_transactions");
   to_.reset(rd_kafka_topic_new(producer_.get(), flags.to.c_str(), nullptr));
   // Without it the first record would wait a second for the topic's metadata.
@@ -162,20 +106,20 @@ Copier::Copier(const Flags& flags, std::vector<std::atomic<int>>& assigned, int 
   Check(rd_kafka_metadata(producer_.get(), 0, to_.get(), &metadata, kCallTimeoutMs), "metadata");
   rd_kafka_metadata_destroy(metadata);
 
-  consumer_ = NewHandle(RD_KAFKA_CONSUMER, {{"bootstrap.servers", flags.brokers},
-                                            {"group.id", flags.group},
-                                            {"group.instance.id", name},
-                                            {"enable.auto.commit", "false"},
-                                            {"enable.auto.offset.store", "false"},
-                                            {"auto.offset.reset", "earliest"},
-                                            {"isolation.level", "read_committed"},
-                                            {"partition.assignment.strategy", "range"},
-                                            {"heartbeat.interval.ms", "500"},
-                                            {"fetch.queue.backoff.ms", "1"},
-                                            {"fetch.wait.max.ms", "10"},
-                                            {"fetch.max.bytes", "8388608"},
-                                            {"queued.max.messages.kbytes", "16384"}},
-                        this, OnRebalance);
+  consumer_ = NewConsumer({{"bootstrap.servers", flags.brokers},
+                           {"group.id", flags.group},
+                           {"group.instance.id", name},
+                           {"enable.auto.commit", "false"},
+                           {"enable.auto.offset.store", "false"},
+                           {"auto.offset.reset", "earliest"},
+                           {"isolation.level", "read_committed"},
+                           {"partition.assignment.strategy", "range"},
+                           {"heartbeat.interval.ms", "500"},
+                           {"fetch.queue.backoff.ms", "1"},
+                           {"fetch.wait.max.ms", "10"},
+                           {"fetch.max.bytes", "8388608"},
+                           {"queued.max.messages.kbytes", "16384"}},
+                          this, OnRebalance);
   rd_kafka_poll_set_consumer(consumer_.get());
   queue_.reset(rd_kafka_queue_get_consumer(consumer_.get()));
   const PartitionList topics(rd_kafka_topic_partition_list_new(1));
@@ -230,7 +174,8 @@ bool Copier::WaitForBalance(const std::stop_token& stop) {
 }
 
 void Copier::Copy(const rd_kafka_message_t& message) {
-  if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) Die("consuming", rd_kafka_message_errstr(&message));
+  if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR)
+    Die("consuming", rd_kafka_message_errstr(&message));
   if (!std::exchange(in_transaction_, true)) {
     Check(rd_kafka_begin_transaction(producer_.get()), "begin_transaction");
   }
@@ -273,8 +218,8 @@ Figures Copier::Run(const std::stop_token& stop) {
   Clock::time_point last_commit = Clock::now();
   if (!WaitForBalance(stop)) return figures_;
   while (!stop.stop_requested()) {
-    const ssize_t count = rd_kafka_consume_batch_queue(
-        queue_.get(), in_transaction_ ? 0 : kPollMs, messages.data(), messages.size());
+    const ssize_t count = rd_kafka_consume_batch_queue(queue_.get(), in_transaction_ ? 0 : kPollMs,
+                                                       messages.data(), messages.size());
     for (ssize_t i = 0; i < count; ++i) {
       rd_kafka_message_t* message = messages[static_cast<size_t>(i)];
       Copy(*message);
@@ -297,14 +242,22 @@ bool ParseNumber(std::string_view text, int& number) {
 }
 
 bool SetFlag(Flags& flags, std::string_view name, std::string_view value) {
-  if (name == "--brokers") flags.brokers = value;
-  else if (name == "--group") flags.group = value;
-  else if (name == "--from") flags.from = value;
-  else if (name == "--to") flags.to = value;
-  else if (name == "--partitions") return ParseNumber(value, flags.partitions);
-  else if (name == "--threads") return ParseNumber(value, flags.threads);
-  else if (name == "--commit-interval-ms") return ParseNumber(value, flags.commit_interval_ms);
-  else return false;
+  if (name == "--brokers")
+    flags.brokers = value;
+  else if (name == "--group")
+    flags.group = value;
+  else if (name == "--from")
+    flags.from = value;
+  else if (name == "--to")
+    flags.to = value;
+  else if (name == "--partitions")
+    return ParseNumber(value, flags.partitions);
+  else if (name == "--threads")
+    return ParseNumber(value, flags.threads);
+  else if (name == "--commit-interval-ms")
+    return ParseNumber(value, flags.commit_interval_ms);
+  else
+    return false;
   return true;
 }
 

@@ -1,6 +1,7 @@
 #include "bench/floor_kafka.h"
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 
@@ -32,8 +33,9 @@ Handle NewHandle(rd_kafka_type_t type, rd_kafka_conf_t* conf) {
 }  // namespace
 
 void Die(std::string_view what, std::string_view why) {
-  std::fprintf(stderr, "floor_rows: %.*s: %.*s\n", static_cast<int>(what.size()), what.data(),
-               static_cast<int>(why.size()), why.data());
+  std::fprintf(stderr, "%s: %.*s: %.*s\n", program_invocation_short_name,
+               static_cast<int>(what.size()), what.data(), static_cast<int>(why.size()),
+               why.data());
   std::exit(1);
 }
 

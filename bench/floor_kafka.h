@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-/// librdkafka for floor_rows: handles that close themselves, calls that end the process when they
+/// librdkafka for bare_loop and floor_rows: handles that close themselves, calls that end the process when they
 /// fail.
 namespace bench {
 
