@@ -37,7 +37,7 @@ void AddRunCommand(app::CommandLine& command_line) {
 }
 
 // What one thread frees another has often taken: with an arena for each, memory lies idle in all of
-// them, a fifth of all there is under load.
+// them, a sixth of all there is under load.
 constexpr int kMallocArenasMax = 4;
 
 }  // namespace

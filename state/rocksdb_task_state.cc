@@ -280,7 +280,7 @@ base::Status RocksdbTaskState::LoadMetaRow(std::string_view key, std::string_vie
     notes_.emplace(rest, value);
     return base::Status::Ok();
   }
-  if (key.starts_with(kStoreTag)) {
+  if (tag == kStoreTag) {
     known_stores_.emplace(rest);
     return base::Status::Ok();
   }
