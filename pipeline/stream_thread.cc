@@ -590,6 +590,9 @@ base::Status StreamThread::AbortAndReplay(const base::Status& why) {
     refused.reason = record.topic + ": " + record.reason;
     if (record.topic == shared_.config.dead_letters_topic) refused.dead_letter = true;
   }
+  if (!exactly_once_ && changelog_sent_) {
+    return base::Status::Lost("the changelog is ahead of the rows: " + why.message());
+  }
   if (exactly_once_ && in_transaction_) {
     base::Status aborted = producer_->AbortTransaction(shared_.config.request_timeout);
     if (!aborted.ok()) return base::Status::Lost("abort failed: " + aborted.message());

@@ -172,6 +172,8 @@ class StreamThread : private RebalanceListener {
   std::set<base::TaskId> distrusted_;
 
   bool in_transaction_ = false;
+  /// Changelog records of this transaction have been produced.
+  bool changelog_sent_ = false;
   /// Records were processed since the last commit.
   bool work_done_ = false;
   /// The consumer may have handed out records that were not processed: its positions say nothing.

@@ -12,6 +12,7 @@ base::Status StreamThread::EnsureTransaction() {
   if (in_transaction_) return base::Status::Ok();
   if (exactly_once_) RETURN_IF_ERROR(producer_->BeginTransaction());
   in_transaction_ = true;
+  changelog_sent_ = false;
   return base::Status::Ok();
 }
 
@@ -54,7 +55,10 @@ void StreamThread::CollectPositions(base::Positions* positions) {
 /// At least once:
 ///   1. changelog records are produced; 2. everything is flushed, each delivery report good;
 ///   3. positions are committed; 4. the same batch. A crash before 3 replays inputs whose outputs
-///   are already out: repeats, never gaps.
+///   are already out: repeats, never gaps. A failure after 1 is taken for a crash (Lost): the
+///   changelog has rows now that the local ones lack, and a later, smaller commit would move the
+///   position past them. Whoever restores from the changelog has them, so takes the records for known
+///   and writes nothing, and this copy would never get them.
 base::Status StreamThread::Commit(milliseconds timeout) {
   const std::chrono::nanoseconds started = shared_.clock.Monotonic();
   last_commit_ = started;
@@ -117,6 +121,7 @@ base::Status StreamThread::ProduceChangelogs() {
           record.key = key;
           record.value = value;
           record.tag = kChangelogTag;
+          changelog_sent_ = true;
           base::Status produced = producer_->Produce(record);
           if (produced.code() == base::StatusCode::kInvalidArgument) {
             return base::Status::Fatal("changelog " + topic + " takes no row of " +

@@ -53,6 +53,10 @@ struct Instance {
   const std::filesystem::path directory;
   const std::unique_ptr<StateTrouble> state;
   std::unique_ptr<Process> process;
+  /// Its last turn found nothing to do: positions may be committed though their answer was lost, and
+  /// the process is about to replay them.
+  bool idle = false;
+  bool ready = false;
   bool remembered = false;
   bool stalls = false;
   int stop_at_turn = 0;
@@ -64,8 +68,8 @@ struct Instance {
   /// Its rows lack one transaction at most. Not so after its databases fell back, until they are
   /// restored.
   bool rows_recent = true;
-  /// How often it came to its end since everything was replayed: each leaves a transaction to
-  /// replay.
+  /// How often it came to its end, or started again from within, since everything was replayed: each
+  /// leaves a transaction to replay.
   uint64_t ends_unreplayed = 0;
   /// What had been read of the changelog when the process started; set while it says how much the
   /// process replays.
@@ -169,6 +173,7 @@ class Simulation {
         return;
       }
       const auto turn = instance.process->RunOnce();
+      instance.idle = turn.ok() && *turn == pipeline::Turn::kIdle;
       if (!turn.ok()) {
         // A store that fails for good ends the process; whoever starts it again loses nothing.
         if (turn.status().message().find(kOrderedToFail) != std::string::npos) {
@@ -259,6 +264,8 @@ class Simulation {
     if (bounded) instance.changelog_read_at_start = cluster_.RecordsRead(kChangelog);
     instance.member_expired = false;
     instance.stalls = false;
+    instance.idle = false;
+    instance.ready = false;
   }
 
   void ArmCrash(Instance& instance) {
@@ -392,7 +399,10 @@ class Simulation {
 
   /// Design: a crash costs the replay of at most one transaction's tail.
   void CheckReplayed(Instance& instance) {
-    if (!instance.process->Ready()) return;
+    const bool was_ready = std::exchange(instance.ready, instance.process->Ready());
+    // It starts again from within, e.g. after a commit without an answer.
+    if (was_ready && !instance.ready) ++instance.ends_unreplayed;
+    if (!instance.ready) return;
     instance.rows_recent = true;
     const uint64_t ends = std::max(uint64_t{1}, std::exchange(instance.ends_unreplayed, 0));
     if (!instance.changelog_read_at_start.has_value()) return;
@@ -414,7 +424,9 @@ class Simulation {
 
   bool Drained() {
     for (const auto& instance : instances_) {
-      if (instance->process == nullptr || !instance->process->Ready()) return false;
+      if (instance->process == nullptr || !instance->process->Ready() || !instance->idle) {
+        return false;
+      }
     }
     if (!cluster_.OpenTransactions().empty()) return false;
     const base::Positions committed = cluster_.CommittedPositions("simulation");

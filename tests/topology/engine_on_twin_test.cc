@@ -36,10 +36,10 @@ const base::TopicPartition kChangelog{"app-inbox-changelog", base::Partition{0}}
 class HeraldOnTwin {
  public:
   HeraldOnTwin(support::FakeCluster& cluster, base::ManualClock& clock, const std::string& instance,
-               const std::filesystem::path& directory, int threads = 1, bool stay_on_stop = false)
+               const std::filesystem::path& directory, pipeline::EngineConfig config = {})
       : topology_(BuildNotificationTopology(Topics(), {})),
         clients_(cluster),
-        engine_(topology_, Config(instance, directory, threads, stay_on_stop), Specs(), 1, clients_,
+        engine_(topology_, Completed(std::move(config), instance, directory), Specs(), 1, clients_,
                 clock) {
     EXPECT_TRUE(engine_.Start().ok());
   }
@@ -73,16 +73,13 @@ class HeraldOnTwin {
   support::FakeClients& clients() { return clients_; }
 
  private:
-  static pipeline::EngineConfig Config(const std::string& instance,
-                                       const std::filesystem::path& directory, int threads,
-                                       bool stay_on_stop) {
-    pipeline::EngineConfig config;
+  static pipeline::EngineConfig Completed(pipeline::EngineConfig config,
+                                          const std::string& instance,
+                                          const std::filesystem::path& directory) {
     config.application_id = "app";
     config.instance_id = instance;
     config.state_directory = directory;
     config.dead_letters_topic = "dead-letters";
-    config.threads = threads;
-    config.stay_on_stop = stay_on_stop;
     config.block_cache_bytes = kMemoryBytes;
     config.write_buffer_bytes = kMemoryBytes;
     return config;
@@ -115,8 +112,11 @@ class EngineOnTwin : public ::testing::Test {
 
   std::unique_ptr<HeraldOnTwin> Start(const std::string& instance, int threads = 1,
                                       bool stay_on_stop = false) {
+    pipeline::EngineConfig config = config_;
+    config.threads = threads;
+    config.stay_on_stop = stay_on_stop;
     return std::make_unique<HeraldOnTwin>(cluster_, clock_, instance, scratch_.path() / instance,
-                                          threads, stay_on_stop);
+                                          std::move(config));
   }
 
   void Follow(const std::string& actor, const std::string& target) {
@@ -127,6 +127,8 @@ class EngineOnTwin : public ::testing::Test {
   base::ManualClock clock_;
   support::ScratchDirectory scratch_;
   support::FakeCluster cluster_;
+  /// What Start() begins with.
+  pipeline::EngineConfig config_;
 };
 
 TEST_F(EngineOnTwin, WaitsForRowsWhoseCommitIsDecidedButWhoseMarkerIsLate) {
@@ -343,6 +345,60 @@ TEST_F(EngineOnTwin, ReplaysOneTransactionAfterACrashBetweenCommitAndRows) {
   // The transaction's records lie between the old end and its marker.
   const int64_t transaction = cluster_.LogEnd(kChangelog).value - end.value - 1;
   EXPECT_EQ(static_cast<int64_t>(cluster_.RecordsRead(kChangelog.topic) - read), transaction);
+}
+
+/// Under at_least_once a changelog keeps what a commit had sent before it failed. Another instance that
+/// restores has those rows already and writes them no more, so the first one's copy must not pass over
+/// them.
+TEST_F(EngineOnTwin, LacksNoRowThatAFailedCommitHasLeftInTheChangelog) {
+  constexpr int kFollows = 10;
+  config_.guarantee = pipeline::Guarantee::kAtLeastOnce;
+  config_.poll_records_max = 2;
+  // So long that a commit comes when nothing waits, until the clock is moved.
+  config_.commit_interval = std::chrono::hours(1);
+  cluster_.SetEarlySends(false);
+  auto a = Start("a");
+  Follow("x", "first");
+  ASSERT_TRUE(a->RunUntil([&] { return a->InboxTotal("first") == 1; }));
+  const int64_t before = cluster_.LogEnd(kChangelog).value;
+  for (int i = 0; i < kFollows; ++i) Follow("x", std::to_string(i));
+  const auto inboxes = [&](HeraldOnTwin& herald) {
+    int filled = 0;
+    for (int i = 0; i < kFollows; ++i) {
+      if (herald.InboxTotal(std::to_string(i)) == 1) ++filled;
+    }
+    return filled;
+  };
+  // The commit of all ten notifications fails when their rows are in the changelog; the next one is of
+  // some of them, and is the last.
+  bool failed = false;
+  a->clients().SetStepHook([&](std::string_view step) {
+    if (step == "producer.flush.after" && !failed && cluster_.LogEnd(kChangelog).value > before) {
+      failed = true;
+      a->clients().FailNext("consumer.commit_positions", base::Status::Unavailable("ordered"));
+    } else if (failed && step == "consumer.poll.before") {
+      clock_.Advance(config_.commit_interval);
+    }
+  });
+  ASSERT_TRUE(a->RunUntil([&] { return failed && inboxes(*a) > 0; }));
+  ASSERT_GE(cluster_.LogEnd(kChangelog).value - before, 2 * kFollows);
+  a->clients().Kill();
+  a.reset();
+  cluster_.ExpireMember("app", "a-0");
+  auto b = Start("b");
+  ASSERT_TRUE(b->RunUntil([&] { return inboxes(*b) == kFollows; }));
+  ASSERT_TRUE(b->RunUntil([&] {
+    const base::Positions committed = cluster_.CommittedPositions("app");
+    const base::TopicPartition notifications{"notifications", base::Partition{0}};
+    return committed.contains(notifications) &&
+           committed.at(notifications) == cluster_.LogEnd(notifications);
+  }));
+  b->engine().Stop();
+  b.reset();
+  config_.poll_records_max = 2000;
+  a = Start("a");
+  ASSERT_TRUE(a->RunUntil([&] { return a->engine().Ready(); }));
+  EXPECT_EQ(inboxes(*a), kFollows);
 }
 
 /// Records with a key that were put into a partition that is not their key's.
