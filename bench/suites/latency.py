@@ -21,6 +21,8 @@ PROBES_PER_S = 50
 READY_TIMEOUT_S = 60
 PROBE_TIMEOUT_S = 20
 READER_READY_S = 1
+# A broker that has just started spends most of its time in its compiler.
+BROKER_WARM_UP_S = 90
 HELPER_EXTRA_S = 60
 
 MEASURES = [
@@ -40,13 +42,17 @@ COMPARED = ("committed_p50_ms", "committed_p99_ms", "get_p50_ms", "get_p99_ms", 
 class Sizes:
     """Seconds before the probes that count, and seconds of them; the load beside them."""
 
-    def __init__(self, smoke, workload):
-        self.warm_up_s = 1 if smoke else 10
+    def __init__(self, smoke, workload, warm_up_s=10):
+        self.warm_up_s = 1 if smoke else warm_up_s
         self.measured_s = 2 if smoke else 20
         rate = EVENTS_PER_S[workload]
         self.events_per_s = min(rate, SMOKE_EVENTS_PER_S) if smoke else rate
         self.feed_interval_s = max(FEED_INTERVAL_MIN_S, 1 / self.events_per_s)
         self.batch_events = round(self.events_per_s * self.feed_interval_s)
+
+    @property
+    def seconds(self):
+        return self.warm_up_s + self.measured_s
 
 
 class Reader:
@@ -102,13 +108,13 @@ def measure_subject(session, cluster, subject, sizes, workload, batches, window)
     cluster.clear(keep=())
     cluster.load(workload)
     name = session.new_name(subject.name)
-    seconds, interval_s = sizes.warm_up_s + sizes.measured_s, 1 / PROBES_PER_S
+    interval_s = 1 / PROBES_PER_S
     with scratch_directory(session.directory / name) as directory, Instance(
         session, cluster, subject, name, directory
     ) as instance, Reader(cluster) as reader:
         program = instance.start()
         wait_until_ready(instance)
-        names = [f"probe-{n}" for n in range(seconds * PROBES_PER_S)]
+        names = [f"probe-{n}" for n in range(sizes.seconds * PROBES_PER_S)]
         paths = {probe: instance.inbox_path(probe, 1) for probe in names}
         Connection(instance.address).close()
         at = time.monotonic() + READER_READY_S
@@ -154,12 +160,20 @@ def run_workload(session, workload_name):
     subjects = [s for s in chosen(session, SERVERS) if s.threads == 2]
     sizes = Sizes(session.smoke, workload_name)
     users = session.arguments.users
-    events = sizes.events_per_s * (sizes.warm_up_s + sizes.measured_s)
-    fed = session.generate(events, users)
+    warm_up = Sizes(session.smoke, workload_name, BROKER_WARM_UP_S)
+    events = sizes.events_per_s * sizes.seconds
+    fed = session.generate(warm_up.events_per_s * warm_up.seconds, users)
     session.say("encoding the events")
     batches = batches_of(fed.events, events, sizes.batch_events)
     workload = session.without_events(fed)
     with session.cluster() as cluster:
+        if not session.smoke:
+            session.say("warming the broker up")
+            measure_subject(
+                *(session, cluster, subjects[0], warm_up, workload),
+                batches_of(fed.events, warm_up.events_per_s * warm_up.seconds, sizes.batch_events),
+                session.window(),
+            )
         runs = session.interleave({
             s.name: lambda window, s=s: measure_subject(
                 session, cluster, s, sizes, workload, batches, window
