@@ -99,7 +99,7 @@ base::Status GlobalTableLoader::StartReading() {
     assigned.push_back({tp, positions_[tp], false});
   }
   if (reader_ == nullptr) {
-    auto reader = shared_.clients.NewReader();
+    auto reader = shared_.clients.NewReader(KafkaClients::ReaderUse::kFollow);
     if (!reader.ok()) return reader.status();
     reader_ = std::move(*reader);
   }

@@ -280,8 +280,14 @@ class KafkaClients {
     milliseconds max_poll_interval{300000};
   };
   virtual base::Result<std::unique_ptr<Consumer>> NewGroupConsumer(const GroupOptions& options) = 0;
+  enum class ReaderUse {
+    /// To an end that is known, partitions come and go: never long without looking at what is new.
+    kCatchUp,
+    /// For good, mostly without news: asks the brokers seldom, and has a record at once all the same.
+    kFollow,
+  };
   /// Reads by Assign() alone: changelogs, global tables.
-  virtual base::Result<std::unique_ptr<Consumer>> NewReader() = 0;
+  virtual base::Result<std::unique_ptr<Consumer>> NewReader(ReaderUse use) = 0;
   virtual base::Result<std::unique_ptr<Producer>> NewTransactionalProducer(
       const std::string& transactional_id) = 0;
   /// Idempotent, without transactions.

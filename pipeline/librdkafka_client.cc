@@ -17,11 +17,11 @@ class LibrdkafkaClients : public KafkaClients {
       : shared_(std::move(shared)), admin_(std::move(admin)) {}
 
   base::Result<std::unique_ptr<Consumer>> NewGroupConsumer(const GroupOptions& options) override {
-    return LibrdkafkaConsumer::New(shared_, &options);
+    return LibrdkafkaConsumer::New(shared_, &options, ReaderUse::kCatchUp);
   }
 
-  base::Result<std::unique_ptr<Consumer>> NewReader() override {
-    return LibrdkafkaConsumer::New(shared_, nullptr);
+  base::Result<std::unique_ptr<Consumer>> NewReader(ReaderUse use) override {
+    return LibrdkafkaConsumer::New(shared_, nullptr, use);
   }
 
   base::Result<std::unique_ptr<Producer>> NewTransactionalProducer(

@@ -24,6 +24,11 @@ constexpr int kFetchBytesMax = 8 * 1024 * 1024;
 constexpr int kGroupQueuedKbytesMax = 4 * 1024;
 constexpr int kGroupQueuedRecordsMin = 20'000;
 constexpr int kGroupFetchBytesMax = 4 * 1024 * 1024;
+// How long a broker keeps a fetch that finds nothing. A record ends the wait; a partition that is added
+// meanwhile has to wait for it; and each fetch costs the broker and us some CPU.
+constexpr milliseconds kFetchWait{50};
+constexpr milliseconds kFollowFetchWait{500};
+constexpr milliseconds kEmbeddedFetchWait{10};
 constexpr milliseconds kHeartbeatMin{100};
 constexpr milliseconds kHeartbeatMax{500};
 /// A seek waits for librdkafka's main thread alone, not for a broker.
@@ -32,8 +37,14 @@ constexpr milliseconds kSeekRetry{2};
 /// Looked at again after this long even without a word from librdkafka.
 constexpr milliseconds kWaitMax{100};
 
+/// The embedded broker does not end its wait when a record comes.
+milliseconds FetchWait(const rdkafka::Shared& shared, KafkaClients::ReaderUse use) {
+  if (shared.options.embedded_broker != nullptr) return kEmbeddedFetchWait;
+  return use == KafkaClients::ReaderUse::kFollow ? kFollowFetchWait : kFetchWait;
+}
+
 rdkafka::Settings ConsumerSettings(const KafkaClients::GroupOptions* group,
-                                   const std::string& client_id) {
+                                   const std::string& client_id, milliseconds fetch_wait) {
   const bool member = group != nullptr;
   rdkafka::Settings settings = {
       {"enable.auto.commit", "false"},
@@ -44,7 +55,7 @@ rdkafka::Settings ConsumerSettings(const KafkaClients::GroupOptions* group,
       {"allow.auto.create.topics", "false"},
       {"partition.assignment.strategy", "range"},
       {"fetch.queue.backoff.ms", "1"},
-      {"fetch.wait.max.ms", "10"},
+      {"fetch.wait.max.ms", std::to_string(fetch_wait.count())},
       {"fetch.error.backoff.ms", "50"},
       {"fetch.max.bytes", std::to_string(member ? kGroupFetchBytesMax : kFetchBytesMax)},
       {"queued.max.messages.kbytes",
@@ -77,7 +88,8 @@ int64_t StartOf(std::optional<base::Offset> start) {
 }  // namespace
 
 base::Result<std::unique_ptr<Consumer>> LibrdkafkaConsumer::New(
-    std::shared_ptr<rdkafka::Shared> shared, const KafkaClients::GroupOptions* group) {
+    std::shared_ptr<rdkafka::Shared> shared, const KafkaClients::GroupOptions* group,
+    KafkaClients::ReaderUse use) {
   auto consumer = std::unique_ptr<LibrdkafkaConsumer>(
       new LibrdkafkaConsumer(shared, group == nullptr ? "" : group->group_instance_id));
   rdkafka::Callbacks callbacks;
@@ -85,7 +97,8 @@ base::Result<std::unique_ptr<Consumer>> LibrdkafkaConsumer::New(
   callbacks.error = OnError;
   callbacks.rebalance = OnRebalance;
   base::Result<rdkafka::Handle> handle = rdkafka::NewHandle(
-      *shared, RD_KAFKA_CONSUMER, ConsumerSettings(group, shared->options.client_id), callbacks);
+      *shared, RD_KAFKA_CONSUMER,
+      ConsumerSettings(group, shared->options.client_id, FetchWait(*shared, use)), callbacks);
   if (!handle.ok()) return handle.status();
   consumer->handle_ = std::move(handle).value();
   rd_kafka_poll_set_consumer(consumer->handle_.get());

@@ -39,7 +39,8 @@ class LibrdkafkaConsumer : public Consumer {
  public:
   /// `group` null: reads by Assign() alone.
   static base::Result<std::unique_ptr<Consumer>> New(std::shared_ptr<rdkafka::Shared> shared,
-                                                     const KafkaClients::GroupOptions* group);
+                                                     const KafkaClients::GroupOptions* group,
+                                                     KafkaClients::ReaderUse use);
   ~LibrdkafkaConsumer() override;
 
   base::Status Subscribe(const std::vector<std::string>& topics,

@@ -75,7 +75,7 @@ base::Status Restorer::Reassign() {
     reader_.reset();
   } else {
     if (reader_ == nullptr) {
-      auto reader = shared_.clients.NewReader();
+      auto reader = shared_.clients.NewReader(KafkaClients::ReaderUse::kCatchUp);
       if (!reader.ok()) return reader.status();
       reader_ = std::move(*reader);
     }

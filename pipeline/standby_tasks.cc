@@ -198,7 +198,7 @@ base::Status StandbyTasks::Reassign() {
     return status;
   }
   if (reader_ == nullptr) {
-    auto reader = shared_.clients.NewReader();
+    auto reader = shared_.clients.NewReader(KafkaClients::ReaderUse::kFollow);
     status = reader.status();
     if (reader.ok()) reader_ = std::move(*reader);
   }

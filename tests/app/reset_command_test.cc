@@ -40,8 +40,8 @@ class Borrowed : public pipeline::KafkaClients {
       const GroupOptions& options) override {
     return clients_.NewGroupConsumer(options);
   }
-  base::Result<std::unique_ptr<pipeline::Consumer>> NewReader() override {
-    return clients_.NewReader();
+  base::Result<std::unique_ptr<pipeline::Consumer>> NewReader(ReaderUse use) override {
+    return clients_.NewReader(use);
   }
   base::Result<std::unique_ptr<pipeline::Producer>> NewTransactionalProducer(
       const std::string& id) override {

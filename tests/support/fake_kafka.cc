@@ -264,7 +264,7 @@ Result<std::unique_ptr<pipeline::Consumer>> FakeClients::NewGroupConsumer(
   return MakeFakeGroupConsumer(incarnation_, options);
 }
 
-Result<std::unique_ptr<pipeline::Consumer>> FakeClients::NewReader() {
+Result<std::unique_ptr<pipeline::Consumer>> FakeClients::NewReader(ReaderUse) {
   return MakeFakeReader(incarnation_);
 }
 

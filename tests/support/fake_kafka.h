@@ -174,7 +174,7 @@ class FakeClients : public pipeline::KafkaClients {
 
   base::Result<std::unique_ptr<pipeline::Consumer>> NewGroupConsumer(
       const GroupOptions& options) override;
-  base::Result<std::unique_ptr<pipeline::Consumer>> NewReader() override;
+  base::Result<std::unique_ptr<pipeline::Consumer>> NewReader(ReaderUse use) override;
   base::Result<std::unique_ptr<pipeline::Producer>> NewTransactionalProducer(
       const std::string& transactional_id) override;
   base::Result<std::unique_ptr<pipeline::Producer>> NewProducer() override;

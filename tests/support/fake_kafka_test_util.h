@@ -24,7 +24,7 @@ inline const base::TopicPartition kU0{"u", base::Partition{0}};
 inline std::unique_ptr<pipeline::Consumer> ReaderOf(
     FakeClients& clients, const std::vector<base::TopicPartition>& tps,
     std::optional<base::Offset> start = std::nullopt) {
-  auto reader = std::move(clients.NewReader()).value();
+  auto reader = std::move(clients.NewReader(pipeline::KafkaClients::ReaderUse::kCatchUp)).value();
   std::vector<pipeline::AssignedPartition> assigned;
   for (const auto& tp : tps) assigned.push_back({tp, start, false});
   EXPECT_TRUE(reader->Assign(assigned).ok());

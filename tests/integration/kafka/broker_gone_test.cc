@@ -98,7 +98,7 @@ TEST_F(BrokerGoneTest, AMemberIsDestroyedAndLeavesInTime) {
 }
 
 TEST_F(BrokerGoneTest, CallsComeBackInTimeAsUnavailable) {
-  auto reader = clients_->NewReader();
+  auto reader = clients_->NewReader(KafkaClients::ReaderUse::kCatchUp);
   auto producer = clients_->NewProducer();
   ASSERT_TRUE(reader.ok() && producer.ok());
   ASSERT_TRUE((*producer)->Produce({"events", Partition{0}, "k", "v", nullptr, 0}).ok());

@@ -96,7 +96,7 @@ std::unique_ptr<Producer> RealKafkaTest::NewTransactional(const std::string& id)
 }
 
 std::unique_ptr<Consumer> RealKafkaTest::NewReader() {
-  auto reader = clients_->NewReader();
+  auto reader = clients_->NewReader(KafkaClients::ReaderUse::kCatchUp);
   CHECK(reader.ok(), reader.status().ToString());
   return std::move(reader).value();
 }
