@@ -284,6 +284,8 @@ class FakeConsumer : public pipeline::Consumer {
     if (turn == Turn::kLost || turn == Turn::kRevoke) {
       GiveUp(turn == Turn::kLost);
       const base::MutexLock lock(broker_.mutex);
+      // Killed while it gave up: the dead join no more.
+      if (incarnation_->dead) return Status::Lost("this process has crashed");
       if (turn == Turn::kLost) {
         member_id_ = Group_().Join(instance_id_, topics_, broker_.Counts());
       } else if (FakeGroup::Member* member = Group_().Find(member_id_);

@@ -237,7 +237,11 @@ void FakeClients::SetStepHook(StepHook hook) {
   incarnation_->hook = std::move(hook);
 }
 
-void FakeClients::Kill() { incarnation_->dead = true; }
+void FakeClients::Kill() {
+  // What a call of another thread does to the cluster is done before this, or not at all.
+  const base::MutexLock lock(incarnation_->broker.mutex);
+  incarnation_->dead = true;
+}
 
 void FakeClients::FailNext(const std::string& call, const base::Status& status, int count) {
   const base::MutexLock lock(incarnation_->mutex);
