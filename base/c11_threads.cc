@@ -1,6 +1,7 @@
-// C11's threads, mutexes and conditions by those of pthreads, for builds with ThreadSanitizer: it knows
-// only the latter, so a thread that librdkafka starts with thrd_create() crashes in the first function
-// that it watches, and librdkafka's locks order nothing for it. In glibc both have one layout.
+// C11's threads, mutexes and conditions by those of pthreads, for builds with ThreadSanitizer: it
+// knows only the latter, so a thread that librdkafka starts with thrd_create() crashes in the first
+// function that it watches, and librdkafka's locks order nothing for it. In glibc both have one
+// layout.
 
 #include <pthread.h>
 #include <threads.h>

@@ -24,8 +24,8 @@ constexpr int kFetchBytesMax = 8 * 1024 * 1024;
 constexpr int kGroupQueuedKbytesMax = 4 * 1024;
 constexpr int kGroupQueuedRecordsMin = 20'000;
 constexpr int kGroupFetchBytesMax = 4 * 1024 * 1024;
-// How long a broker keeps a fetch that finds nothing. A record ends the wait; a partition that is added
-// meanwhile has to wait for it; and each fetch costs the broker and us some CPU.
+// How long a broker keeps a fetch that finds nothing. A record ends the wait; a partition that is
+// added meanwhile has to wait for it; and each fetch costs the broker and us some CPU.
 constexpr milliseconds kFetchWait{50};
 constexpr milliseconds kFollowFetchWait{500};
 constexpr milliseconds kEmbeddedFetchWait{10};

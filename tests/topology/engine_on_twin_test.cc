@@ -347,9 +347,9 @@ TEST_F(EngineOnTwin, ReplaysOneTransactionAfterACrashBetweenCommitAndRows) {
   EXPECT_EQ(static_cast<int64_t>(cluster_.RecordsRead(kChangelog.topic) - read), transaction);
 }
 
-/// Under at_least_once a changelog keeps what a commit had sent before it failed. Another instance that
-/// restores has those rows already and writes them no more, so the first one's copy must not pass over
-/// them.
+/// Under at_least_once a changelog keeps what a commit had sent before it failed. Another instance
+/// that restores has those rows already and writes them no more, so the first one's copy must not
+/// pass over them.
 TEST_F(EngineOnTwin, LacksNoRowThatAFailedCommitHasLeftInTheChangelog) {
   constexpr int kFollows = 10;
   config_.guarantee = pipeline::Guarantee::kAtLeastOnce;
@@ -369,8 +369,8 @@ TEST_F(EngineOnTwin, LacksNoRowThatAFailedCommitHasLeftInTheChangelog) {
     }
     return filled;
   };
-  // The commit of all ten notifications fails when their rows are in the changelog; the next one is of
-  // some of them, and is the last.
+  // The commit of all ten notifications fails when their rows are in the changelog; the next one is
+  // of some of them, and is the last.
   bool failed = false;
   a->clients().SetStepHook([&](std::string_view step) {
     if (step == "producer.flush.after" && !failed && cluster_.LogEnd(kChangelog).value > before) {

@@ -19,7 +19,9 @@ base::Status StatusOf(const std::map<std::string, std::string>& properties) {
   if (!clients.ok()) return clients.status();
   KafkaClients::GroupOptions group{"group", "instance", milliseconds(10000)};
   if (auto made = (*clients)->NewGroupConsumer(group); !made.ok()) return made.status();
-  if (auto made = (*clients)->NewReader(KafkaClients::ReaderUse::kCatchUp); !made.ok()) return made.status();
+  if (auto made = (*clients)->NewReader(KafkaClients::ReaderUse::kCatchUp); !made.ok()) {
+    return made.status();
+  }
   if (auto made = (*clients)->NewTransactionalProducer("id"); !made.ok()) return made.status();
   if (auto made = (*clients)->NewProducer(); !made.ok()) return made.status();
   if (auto made = (*clients)->NewAsyncProducer(); !made.ok()) return made.status();
