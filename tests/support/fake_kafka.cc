@@ -238,7 +238,7 @@ void FakeClients::SetStepHook(StepHook hook) {
 }
 
 void FakeClients::Kill() {
-  // What a call of another thread does to the cluster is done before this, or not at all.
+  // A poll of another thread that is under way joins the group before this, or not at all.
   const base::MutexLock lock(incarnation_->broker.mutex);
   incarnation_->dead = true;
 }
