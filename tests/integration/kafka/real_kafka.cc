@@ -111,12 +111,18 @@ std::unique_ptr<Consumer> RealKafkaTest::NewMember(const std::string& group,
 
 void RealKafkaTest::Commit(const std::string& topic, const std::vector<std::string>& values,
                            int32_t partition) {
+  const TopicPartition target{topic, Partition{partition}};
+  const int64_t marker = EndOf(target).value + static_cast<int64_t>(values.size());
   auto producer = NewTransactional(UniqueName("setup"));
   ASSERT_OK(producer->BeginTransaction());
   for (const std::string& value : values) {
     ASSERT_OK(producer->Produce({topic, Partition{partition}, std::nullopt, value, nullptr, 0}));
   }
   ASSERT_OK(producer->CommitTransaction(kPatience));
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (EndOf(target).value <= marker) {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "no marker at offset " << marker;
+  }
 }
 
 Offset RealKafkaTest::EndOf(const TopicPartition& partition) {

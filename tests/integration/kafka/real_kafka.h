@@ -84,7 +84,8 @@ class RealKafkaTest : public testing::Test {
   std::unique_ptr<Consumer> NewMember(const std::string& group, const std::string& instance,
                                       milliseconds session_timeout = milliseconds(10000));
 
-  /// Produces and commits `values` in one transaction of a fresh producer.
+  /// Produces and commits `values` in one transaction of a fresh producer. Returns when its marker is
+  /// in the log, which may be after the commit was answered. Nobody else writes there meanwhile.
   void Commit(const std::string& topic, const std::vector<std::string>& values,
               int32_t partition = 0);
 
