@@ -47,27 +47,27 @@ remove_debian_tree() {
   fi
 }
 
-# make_debian_tree SUITE TREE LOG: a minimal Debian from the mirror of this machine (any Debian's archive has
+# make_debian_tree SUITE DIRECTORY LOG: a minimal Debian from the mirror of this machine (any Debian's archive has
 # all suites), with the way out to the network that this machine has: its resolver, its apt proxy and
 # transport settings, the certificate authorities that it was told to trust besides the usual ones.
 make_debian_tree() {
-  local suite=$1 tree=$2 log=$3 mirror file
+  local debian=$1 into=$2 output=$3 mirror file
   # shellcheck disable=SC2016  # these are apt's own variables
   mirror=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' |
     awk -F'|' '$1 == "Debian" && $2 == "Debian" && $3 ~ /^https?:/ { print $3; exit }')
   [[ -n $mirror ]] || die "apt knows no Debian mirror: add one to its sources, then apt-get update"
-  step "debootstrap $suite from this machine's mirror" "$log" debootstrap --variant=minbase \
-    --keyring=/usr/share/keyrings/debian-archive-keyring.gpg "$suite" "$tree" "$mirror" || exit 1
-  cp -L /etc/resolv.conf "$tree/etc/resolv.conf"
+  step "debootstrap $debian from this machine's mirror" "$output" debootstrap --variant=minbase \
+    --keyring=/usr/share/keyrings/debian-archive-keyring.gpg "$debian" "$into" "$mirror" || exit 1
+  cp -L /etc/resolv.conf "$into/etc/resolv.conf"
   for file in /etc/apt/apt.conf.d/* /etc/apt/apt.conf; do
     if [[ -f $file ]] && grep -q '^[[:space:]]*Acquire::' "$file"; then
-      cp -L "$file" "$tree/etc/apt/apt.conf.d/90host-$(basename "$file")"
+      cp -L "$file" "$into/etc/apt/apt.conf.d/90host-$(basename "$file")"
     fi
   done
   for file in /usr/local/share/ca-certificates/*.crt; do
     if [[ -f $file ]]; then
-      mkdir -p "$tree/usr/local/share/ca-certificates"
-      cp -L "$file" "$tree/usr/local/share/ca-certificates/"
+      mkdir -p "$into/usr/local/share/ca-certificates"
+      cp -L "$file" "$into/usr/local/share/ca-certificates/"
     fi
   done
 }
