@@ -339,6 +339,12 @@ class Oracle:
         """Everybody whom a valid event names, also those whose rows were all taken back."""
         return self._history.keys()
 
+    def notifications(self):
+        """{recipient: how many records on `notifications` are for them}, undos included."""
+        return {
+            recipient: sum(map(len, inbox.values())) for recipient, inbox in self._history.items()
+        }
+
     def inbox(self, recipient):
         """The Standings of one recipient, in no order."""
         rows = []

@@ -94,6 +94,13 @@ class Recipients(unittest.TestCase):
         event = parse_event(line(type="follow", actor="2", targets=["1", 1, "3", "1"]))
         self.assertEqual(event.recipients, ("1", "3"))
 
+    def test_each_event_tells_each_of_them_once_and_so_does_an_undo(self):
+        oracle = Oracle({})
+        oracle.add(line(type="follow", actor="2", targets=["1", "3"], time=T0))
+        oracle.add(line(type="follow", actor="2", target="1", time=T0 + 1))
+        oracle.add(line(type="unfollow", actor="2", target="1", time=T0 + 2))
+        self.assertEqual(oracle.notifications(), {"1": 3, "3": 1})
+
 
 class Standing(unittest.TestCase):
     def test_the_latest_time_decides_in_every_order(self):
