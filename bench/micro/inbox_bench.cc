@@ -2,12 +2,14 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "bench/micro/inputs.h"
+#include "bench/random_source.h"
 #include "stages/inbox_query.h"
 #include "stages/inbox_rows.h"
 #include "stages/write_inbox.h"
@@ -95,6 +97,46 @@ void ReadPage(benchmark::State& state, stages::InboxFilter::Status status) {
 }
 BENCHMARK_CAPTURE(ReadPage, all, stages::InboxFilter::Status::kAll)->Arg(200)->Arg(20'000);
 BENCHMARK_CAPTURE(ReadPage, unread, stages::InboxFilter::Status::kUnread)->Arg(200)->Arg(20'000);
+
+/// The newest pages of many inboxes in turns, whose rows came mixed with many more and lie in
+/// several table files, as suite `query` has them.
+void ReadPageOfMany(benchmark::State& state) {
+  constexpr size_t kInboxes = 2'000;
+  // Of each inbox's rows, one after the other, so many rows of others.
+  constexpr size_t kOthers = 3;
+  Inputs inputs;
+  Inbox inbox;
+  RandomSource random(1);
+  std::vector<std::string> recipients;
+  for (size_t i = 0; i < kInboxes * kPageRows; ++i) {
+    recipients.push_back("small-" + std::to_string(i % kInboxes));
+    for (size_t other = 0; other < kOthers; ++other) recipients.emplace_back("large");
+  }
+  random.Shuffle(recipients);
+  for (size_t at = 0; at < recipients.size(); at += kBatchRecords) {
+    auto records = inputs.Notifications(std::min(kBatchRecords, recipients.size() - at));
+    for (size_t i = 0; i < std::min(kBatchRecords, recipients.size() - at); ++i) {
+      records[i].value.recipient = recipients[at + i];
+      inbox.DecodeAndWrite(TextOf(records[i].value));
+    }
+    inbox.Commit();
+  }
+  const auto reader = inbox.rows().MakeReader();
+  int64_t bytes = 0;
+  size_t next = 0;
+  for (auto _ : state) {
+    const auto view = reader->Snapshot();
+    const auto page =
+        stages::ReadPage(view->Store(stages::kInboxStore), view->Store(stages::kInboxUnreadStore),
+                         "small-" + std::to_string(next), {}, kPageRows, "");
+    if (!page.ok() || page->item_count == 0) state.SkipWithError("no page");
+    bytes += static_cast<int64_t>(page->items.size());
+    next = (next + 7) % kInboxes;
+  }
+  state.SetItemsProcessed(state.iterations());
+  state.SetBytesProcessed(bytes);
+}
+BENCHMARK(ReadPageOfMany);
 
 }  // namespace
 }  // namespace bench
