@@ -46,6 +46,8 @@ constexpr milliseconds kStopTimeMax{9000};
 constexpr milliseconds kReadyLookEvery{50};
 constexpr milliseconds kUsersTimeout{60'000};
 constexpr int kHttpThreads = 2;
+// Of --memory-mib, kept answers may take one part in so many.
+constexpr uint64_t kKeptPagesShare = 3;
 constexpr milliseconds kForwardingTime{2'000};
 // With the embedded broker: a request must fit beside what is unread (see EventBacklog).
 constexpr size_t kEmbeddedBodyBytesMax = size_t{1} << 20;
@@ -304,6 +306,9 @@ serving::Backend Run::MakeBackend() {
   backend.notifications_partitions = engine_->PartitionCount(topics_.notifications);
   backend.topics = topics_;
   backend.producer = producer_.get();
+  // Kept pages take it from the databases, as they come.
+  backend.kept_pages_bytes_max = (options_.memory_mib << 20) / kKeptPagesShare;
+  backend.kept_pages_bytes = [this](size_t bytes) { engine_->LendMemory(bytes); };
   backend.metrics = &metrics_;
   backend.clock = &base::SystemClock::Instance();
   auto users = std::static_pointer_cast<pipeline::GlobalTable<stages::User>>(

@@ -82,6 +82,9 @@ class Engine {
   EngineStatus Status() const;
   StoreRegistry& stores() { return stores_; }
   PositionWatch& positions() { return positions_; }
+  /// Takes so many bytes, of all for the databases, for something else; replaces what was lent
+  /// before. REQUIRES: bytes <= block_cache_bytes. Threads: any.
+  void LendMemory(size_t bytes) { memory_.Lend(bytes); }
   /// REQUIRES: Start() was ok.
   const std::string& instance_id() const { return instance_id_; }
   /// Which instance has the partition; nullopt while nobody is known to. Who asks has found that it

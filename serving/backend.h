@@ -69,6 +69,11 @@ struct Backend {
   /// Ok when ready; else Unavailable with what is being waited for.
   std::function<base::Status()> readiness;
 
+  /// What answers that are kept for the next GET may take; 0: none is kept.
+  size_t kept_pages_bytes_max = 0;
+  /// Is told how many of these bytes are in use at most, when that changes. May be unset.
+  std::function<void(size_t)> kept_pages_bytes = {};
+
   base::Metrics* metrics = nullptr;
   const base::Clock* clock = nullptr;
 };

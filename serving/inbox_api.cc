@@ -94,9 +94,20 @@ void InboxApi::GetInbox(const Request& request, Respond respond) const {
   if (const auto problem = ReadFilter(request, filter)) return refuse(*problem);
   const InboxView view = OpenInboxOrCopy(backend_, user, request, respond, Unavailable);
   if (view == nullptr) return;
-  const auto page = stages::ReadPage(
-      view->Store(stages::kInboxStore), view->Store(stages::kInboxUnreadStore), user, filter,
-      static_cast<size_t>(*limit), request.Query("cursor").value_or(""));
+  const state::ReadableStore& inbox = view->Store(stages::kInboxStore);
+  const std::string_view cursor = request.Query("cursor").value_or("");
+  // What is asked for most. A copy's view has no reader, for it is not asked twice.
+  std::string key;
+  if (cursor.empty() && filter.ShowsAll() && view->reader() != 0) {
+    key = PageCache::Key(view->reader(), user, *limit);
+    if (const auto kept = pages_.Find(key)) {
+      const auto stamp = stages::ReadStamp(inbox, user);
+      // Should the stamp be unreadable, then so is the page, which says why.
+      if (stamp.ok() && *stamp == kept->stamp) return respond(JsonAnswer(kept->body));
+    }
+  }
+  auto page = stages::ReadPage(inbox, view->Store(stages::kInboxUnreadStore), user, filter,
+                               static_cast<size_t>(*limit), cursor);
   if (!page.ok()) {
     if (page.status().code() != base::StatusCode::kInvalidArgument) {
       return respond(Unavailable(ReportUnreadableInbox(page.status())));
@@ -115,6 +126,10 @@ void InboxApi::GetInbox(const Request& request, Respond respond) const {
   }
   body.append(",\"counts\":{").append(counts);
   body.append("},\"version\":").append(std::to_string(page->counts.version)).append("}");
+  // One that nobody wrote to is read fast, and there is no end to those.
+  if (!key.empty() && !page->stamp.empty()) {
+    pages_.Put(std::move(key), {std::move(page->stamp), body});
+  }
   respond(JsonAnswer(std::move(body)));
 }
 

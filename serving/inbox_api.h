@@ -2,6 +2,7 @@
 
 #include "serving/backend.h"
 #include "serving/http_message.h"
+#include "serving/page_cache.h"
 
 namespace serving {
 
@@ -16,7 +17,8 @@ inline constexpr int kInboxLimitMax = 100;
 class InboxApi {
  public:
   /// `backend` outlives this.
-  explicit InboxApi(const Backend& backend) : backend_(backend) {}
+  explicit InboxApi(const Backend& backend)
+      : backend_(backend), pages_(backend.kept_pages_bytes_max, backend.kept_pages_bytes) {}
 
   void AddRoutes(Router& router);
 
@@ -25,6 +27,8 @@ class InboxApi {
   void GetCounts(const Request& request, Respond respond) const;
 
   const Backend& backend_;
+  /// First pages without a filter.
+  mutable PageCache pages_;
 };
 
 }  // namespace serving

@@ -24,11 +24,14 @@ base::Status UnreadableHead() {
   return base::Status::Corruption("store inbox: unreadable head row");
 }
 
-base::Result<InboxHead> ReadHead(const state::ReadableStore& inbox, const InboxKeys& keys) {
+/// The head's row is the stamp: it has the version, which every visible change makes grow.
+base::Result<InboxHead> ReadHead(const state::ReadableStore& inbox, const InboxKeys& keys,
+                                 std::string* stamp = nullptr) {
   InboxHead head;
   auto row = inbox.Get(keys.Head());
   if (!row.ok()) return row.status();
   if (row->has_value() && !DecodeHead(**row, head)) return UnreadableHead();
+  if (stamp != nullptr) *stamp = std::move(*row).value_or("");
   return head;
 }
 
@@ -113,8 +116,9 @@ class PageBuilder {
     return true;
   }
 
-  InboxPage Finish() {
+  InboxPage Finish(std::string stamp) {
     page_.items += ']';
+    page_.stamp = std::move(stamp);
     page_.counts = CountsOf(head_);
     return std::move(page_);
   }
@@ -137,6 +141,12 @@ base::Result<InboxCounts> ReadCounts(const state::ReadableStore& inbox,
   return CountsOf(*head);
 }
 
+base::Result<std::string> ReadStamp(const state::ReadableStore& inbox, std::string_view recipient) {
+  auto row = inbox.Get(InboxKeys(recipient).Head());
+  if (!row.ok()) return row.status();
+  return std::move(*row).value_or("");
+}
+
 base::Result<InboxPage> ReadPage(const state::ReadableStore& inbox,
                                  const state::ReadableStore& unread, std::string_view recipient,
                                  const InboxFilter& filter, size_t limit, std::string_view cursor) {
@@ -148,8 +158,9 @@ base::Result<InboxPage> ReadPage(const state::ReadableStore& inbox,
   const bool head_on_the_way = !by_index && place->empty();
   const std::string head_key = keys.Head();
   InboxHead head;
+  std::string stamp;
   if (!head_on_the_way) {
-    auto read = ReadHead(inbox, keys);
+    auto read = ReadHead(inbox, keys, &stamp);
     if (!read.ok()) return read.status();
     head = *read;
   }
@@ -158,6 +169,7 @@ base::Result<InboxPage> ReadPage(const state::ReadableStore& inbox,
   const auto visit_item = [&](std::string_view key, std::string_view value) {
     if (key == head_key) {
       if (!DecodeHead(value, head)) status = UnreadableHead();
+      stamp = value;
       return status.ok();
     }
     return page.Visit(key, value, status);
@@ -193,7 +205,7 @@ base::Result<InboxPage> ReadPage(const state::ReadableStore& inbox,
     }
   }
   RETURN_IF_ERROR(status);
-  return page.Finish();
+  return page.Finish(std::move(stamp));
 }
 
 base::Result<bool> HasNotification(const state::ReadableStore& inbox, std::string_view recipient,

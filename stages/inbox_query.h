@@ -36,7 +36,14 @@ struct InboxPage {
   /// Where the next page starts; nullopt when this one ends the inbox. Of unreserved URL
   /// characters, and good for ever: rows that come or go meanwhile do not move it.
   std::optional<std::string> next;
+  /// As ReadStamp().
+  std::string stamp;
 };
+
+/// Changes with every visible change of the inbox and never comes back: two pages that were read
+/// with the same recipient, filter, limit and cursor, through one reader (View::reader() tells)
+/// and at the same stamp, are the same. Empty for somebody whom nobody wrote to.
+base::Result<std::string> ReadStamp(const state::ReadableStore& inbox, std::string_view recipient);
 
 /// Which rows a page shows.
 struct InboxFilter {
@@ -44,6 +51,8 @@ struct InboxFilter {
   Status status = Status::kAll;
   /// Only these kinds; empty: all.
   std::vector<const EventKind*> kinds;
+
+  bool ShowsAll() const { return status == Status::kAll && kinds.empty(); }
 };
 
 /// Rows that one page looks at at most, shown or not. A page of unread rows looks at unread ones

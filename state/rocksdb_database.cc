@@ -125,6 +125,7 @@ base::Status ToStatus(const rocksdb::Status& status, std::string_view what) {
 SharedMemory::SharedMemory(size_t block_cache_bytes, size_t write_buffer_bytes)
     : impl_(std::make_unique<Impl>()) {
   impl_->block_cache = rocksdb::NewLRUCache(block_cache_bytes);
+  impl_->block_cache_bytes = block_cache_bytes;
   impl_->write_buffers =
       std::make_shared<rocksdb::WriteBufferManager>(write_buffer_bytes, impl_->block_cache);
 }
@@ -132,6 +133,11 @@ SharedMemory::SharedMemory(size_t block_cache_bytes, size_t write_buffer_bytes)
 SharedMemory::~SharedMemory() = default;
 
 size_t SharedMemory::BlockCacheBytes() const { return impl_->block_cache->GetUsage(); }
+
+void SharedMemory::Lend(size_t bytes) {
+  CHECK(bytes <= impl_->block_cache_bytes, "more memory lent than there is");
+  impl_->block_cache->SetCapacity(impl_->block_cache_bytes - bytes);
+}
 
 Database::Database(const TaskState::Options& options)
     : directory_(options.directory), stores_(options.stores) {}

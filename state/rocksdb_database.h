@@ -19,6 +19,7 @@ namespace state {
 
 struct SharedMemory::Impl {
   std::shared_ptr<rocksdb::Cache> block_cache;
+  size_t block_cache_bytes = 0;
   std::shared_ptr<rocksdb::WriteBufferManager> write_buffers;
 };
 

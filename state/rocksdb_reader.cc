@@ -2,6 +2,7 @@
 
 #include <rocksdb/perf_level.h>
 
+#include <atomic>
 #include <utility>
 #include <vector>
 
@@ -55,8 +56,10 @@ class SnapshotStore final : public ReadableStore {
 
 class SnapshotView final : public TaskReader::View {
  public:
-  explicit SnapshotView(std::shared_ptr<const Database> database)
-      : database_(std::move(database)), snapshot_(database_->db().GetSnapshot()) {
+  SnapshotView(std::shared_ptr<const Database> database, uint64_t reader)
+      : database_(std::move(database)),
+        reader_(reader),
+        snapshot_(database_->db().GetSnapshot()) {
     stores_.reserve(database_->stores().size());
     for (size_t i = 0; i < database_->stores().size(); ++i) {
       stores_.emplace_back(*database_, i, snapshot_);
@@ -69,9 +72,11 @@ class SnapshotView final : public TaskReader::View {
   const ReadableStore& Store(std::string_view name) const override {
     return stores_[database_->IndexOf(name)];
   }
+  uint64_t reader() const override { return reader_; }
 
  private:
   const std::shared_ptr<const Database> database_;
+  const uint64_t reader_;
   const rocksdb::Snapshot* const snapshot_;
   std::vector<SnapshotStore> stores_;
 };
@@ -79,17 +84,20 @@ class SnapshotView final : public TaskReader::View {
 class RocksdbReader final : public TaskReader {
  public:
   explicit RocksdbReader(std::shared_ptr<const Database> database)
-      : database_(std::move(database)) {}
+      : database_(std::move(database)), number_(++last_number_) {}
 
   std::unique_ptr<View> Snapshot() const override {
     // Nobody looks at what RocksDB counts for each thread, and it is 7 % of the CPU of a GET.
     rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
-    return std::make_unique<SnapshotView>(database_);
+    return std::make_unique<SnapshotView>(database_, number_);
   }
   DatabaseFigures Figures() const override { return database_->Figures(); }
 
  private:
+  inline static std::atomic<uint64_t> last_number_{0};
+
   const std::shared_ptr<const Database> database_;
+  const uint64_t number_;
 };
 
 }  // namespace

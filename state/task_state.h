@@ -37,6 +37,10 @@ class SharedMemory {
   /// Bytes of the block cache in use.
   size_t BlockCacheBytes() const;
 
+  /// From now on the block cache has so many bytes less than at first, because something else of
+  /// the process takes them. REQUIRES: bytes <= the block cache's. Threads: any.
+  void Lend(size_t bytes);
+
   struct Impl;
   const Impl& impl() const { return *impl_; }
 
@@ -65,6 +69,9 @@ class TaskReader {
     virtual ~View() = default;
     /// REQUIRES: the task has a store of that name. The store lives as long as the view.
     virtual const ReadableStore& Store(std::string_view name) const = 0;
+    /// Names the reader that the view is of, within this process: views of one number show one
+    /// history, commit after commit. 0: not known.
+    virtual uint64_t reader() const { return 0; }
   };
   virtual std::unique_ptr<View> Snapshot() const = 0;
 

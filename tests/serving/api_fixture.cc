@@ -181,6 +181,8 @@ ApiTest::ApiTest() {
     const base::MutexLock lock(ready_mutex);
     return ready;
   };
+  // Little, so that pages go and come back.
+  backend.kept_pages_bytes_max = size_t{256} << 10;
   backend.metrics = &metrics;
   backend.clock = &base::SystemClock::Instance();
 }

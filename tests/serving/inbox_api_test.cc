@@ -1,7 +1,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "stages/inbox_rows.h"
 #include "tests/serving/api_fixture.h"
@@ -80,6 +86,89 @@ TEST_F(InboxApiTest, TakesALimitFromOneToAHundred) {
     EXPECT_EQ(problem["field"], "limit") << limit;
     EXPECT_THAT(problem["detail"].get<std::string>(), HasSubstr("1 to 100")) << limit;
   }
+}
+
+/// The answer of a service that keeps no pages.
+std::string Plain(const Backend& backend, std::shared_ptr<Timers> timers,
+                  const std::string& target) {
+  Backend keeps_nothing = backend;
+  keeps_nothing.kept_pages_bytes_max = 0;
+  InboxService plain(std::move(keeps_nothing), std::move(timers));
+  Request request;
+  request.method = "GET";
+  request.target = target;
+  std::string body;
+  plain.handler()(std::move(request), [&](const Response& response) { body = response.body; });
+  return body;
+}
+
+TEST_F(InboxApiTest, AKeptPageIsTheOneThatWouldBeReadNow) {
+  Start();
+  std::mt19937 random(1);
+  std::map<std::string, std::vector<std::string>> ids;
+  for (int step = 0; step < 300; ++step) {
+    const std::string user(1, static_cast<char>('a' + random() % 5));
+    const std::string inbox = "/v1/users/" + user + "/inbox";
+    const auto one_of_them = [&] {
+      return ids[user].empty() ? "x" : ids[user][random() % ids[user].size()];
+    };
+    switch (random() % 10) {
+      case 0:
+        Post(inbox + "/" + one_of_them() + "/read", "");
+        break;
+      case 1:
+        Post(inbox + "/" + one_of_them() + "/unread", "");
+        break;
+      case 2:
+        Post(inbox + "/" + one_of_them() + "/seen", "");
+        break;
+      case 3:
+        Delete(inbox + "/" + one_of_them());
+        break;
+      case 4:
+        Post(inbox + (random() % 2 == 0 ? "/read-all" : "/seen-all"), "");
+        break;
+      case 5:
+        Post(inbox + "/read-all", R"({"up_to":)" + std::to_string(random() % 5) + "}");
+        break;
+      default:
+        Notify(user, std::to_string(step));
+        ids[user].push_back(NewestId(user));
+    }
+    for (const std::string& target :
+         {inbox, inbox + "?limit=3", std::string("/v1/users/a/inbox"), inbox + "?status=unread"}) {
+      const std::string expected = Plain(backend, server->timers(), target);
+      for (int time = 0; time < 2; ++time) ASSERT_EQ(Get(target).body, expected) << step;
+    }
+  }
+}
+
+TEST_F(InboxApiTest, KeepsNoPageOfAnotherReader) {
+  Start();
+  Notify("1", "2");
+  EXPECT_THAT(Actors(Json(Get("/v1/users/1/inbox"))), ElementsAre("2"));
+  // The same head row and another history, as after a reset.
+  state::SharedMemory memory(size_t{1} << 20, size_t{1} << 20);
+  state::TaskState::Options options;
+  options.directory = scratch.path() / "other";
+  options.stores = {{std::string(stages::kInboxStore), true},
+                    {std::string(stages::kInboxUnreadStore), false}};
+  options.memory = &memory;
+  auto other = state::TaskState::Open(options);
+  ASSERT_TRUE(other.ok()) << other.status().ToString();
+  state::TaskState& known = *tasks.at(PartitionOf("1"))->state;
+  const auto copy = [&](std::string_view key, std::string_view value) {
+    std::string row(value);
+    const std::string actor = R"("actor":{"id":")";
+    if (const size_t at = row.find(actor); at != std::string::npos) row[at + actor.size()] = '3';
+    (*other)->Store(stages::kInboxStore).Put(key, std::move(row));
+    return true;
+  };
+  ASSERT_TRUE(known.Store(stages::kInboxStore).Scan("", "", copy).ok());
+  ASSERT_TRUE((*other)->Commit({}).ok());
+  stores.Publish(stages::kInboxStore, PartitionOf("1"), (*other)->MakeReader());
+  EXPECT_THAT(Actors(Json(Get("/v1/users/1/inbox"))), ElementsAre("3"));
+  stores.Publish(stages::kInboxStore, PartitionOf("1"), known.MakeReader());
 }
 
 TEST_F(InboxApiTest, RefusesACursorThatItDidNotGiveOut) {

@@ -265,6 +265,7 @@ TEST(ApplyActionProperty, ABoundedInboxStaysConsistent) {
     Story story(inbox, ignored, random);
     uint64_t version = 0;
     std::string shown = "[]";
+    std::map<std::string, std::string> pages_by_stamp;
     for (int step = 0; step < 100; ++step) {
       story.Step();
       inbox.context.now_ms += static_cast<int64_t>(random() % 2);
@@ -280,6 +281,10 @@ TEST(ApplyActionProperty, ABoundedInboxStaysConsistent) {
       }
       version = now;
       shown = shows;
+      const auto page = inbox.Page(3);
+      ASSERT_EQ(page->stamp, *ReadStamp(inbox.inbox, "1"));
+      const std::string whole = page->items + page->next.value_or("");
+      ASSERT_EQ(pages_by_stamp.emplace(page->stamp, whole).first->second, whole);
       if (testing::Test::HasFailure()) return;
     }
   }
