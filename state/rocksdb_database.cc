@@ -51,6 +51,10 @@ rocksdb::DBOptions DatabaseOptions(const SharedMemory::Impl& memory) {
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   options.skip_stats_update_on_db_open = true;
+  // An open is on the way of every start. What the log holds goes back into memtables, not through
+  // them into files; and RocksDB would make 16 threads to open a handful of files, twice.
+  options.avoid_flush_during_recovery = true;
+  options.max_file_opening_threads = 1;
   return options;
 }
 
