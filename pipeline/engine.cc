@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "pipeline/disk_space.h"
+#include "pipeline/orphan_tasks.h"
 
 namespace pipeline {
 namespace {
@@ -24,6 +25,8 @@ constexpr std::string_view kSlotsName = "slots-used";
 constexpr std::string_view kTopicIdName = StateDirectory::kTopicIdName;
 // Slots remembered that nothing uses any more; more than this many were never started.
 constexpr int kSlotsMax = 1024;
+// Each open database takes memory and files, and an instance is given few of a long past's tasks.
+constexpr size_t kOpenedAheadMax = 64;
 
 std::string RandomInstanceId() {
   static constexpr char kLetters[] = "0123456789abcdefghijkmnpqrstuvwxyz";
@@ -93,6 +96,8 @@ base::Status Engine::Start(const std::atomic<bool>& interrupted) {
     const base::MutexLock lock(mutex_);
     instances_read_ = !config_.several_instances;
     threads_ready_.assign(static_cast<size_t>(config_.threads), false);
+    threads_prepared_ = threads_ready_;
+    opening_ahead_ = static_cast<size_t>(config_.threads);
   }
   threads_.emplace_back([this](const std::stop_token& stop) { RunPulse(stop); });
   threads_.emplace_back([this](const std::stop_token& stop) { RunGlobalTables(stop); });
@@ -102,6 +107,17 @@ base::Status Engine::Start(const std::atomic<bool>& interrupted) {
   }
   if (standbys_.has_value()) {
     threads_.emplace_back([this](const std::stop_token& stop) { RunStandbys(stop); });
+  }
+  std::vector<std::vector<base::TaskId>> ahead(static_cast<size_t>(config_.threads));
+  size_t known = 0;
+  for (const std::string& name : directory_->Tasks()) {
+    const std::optional<base::TaskId> id = ParseTaskId(name);
+    if (id.has_value() && known < kOpenedAheadMax) ahead[known++ % ahead.size()].push_back(*id);
+  }
+  for (auto& tasks : ahead) {
+    threads_.emplace_back([this, tasks = std::move(tasks)](const std::stop_token& stop) {
+      OpenAhead(stop, tasks);
+    });
   }
   for (int slot = 0; slot < config_.threads; ++slot) {
     threads_.emplace_back([this, slot](const std::stop_token& stop) { RunStreamThread(stop, slot); });
@@ -359,11 +375,9 @@ void Engine::RunGlobalTables(const std::stop_token& stop) {
   }
   bool announced = false;
   while (!stop.stop_requested()) {
-    bool caught_up = true;
-    for (auto& loader : loaders) {
-      step(*loader, false);
-      caught_up = caught_up && loader->caught_up();
-    }
+    // Before anything is read: a table without news has nothing to wait for.
+    const bool caught_up = std::all_of(loaders.begin(), loaders.end(),
+                                       [](const auto& loader) { return loader->caught_up(); });
     if (caught_up && !announced) {
       announced = true;
       base::LogInfo("global tables read");
@@ -371,6 +385,7 @@ void Engine::RunGlobalTables(const std::stop_token& stop) {
       global_tables_ready_ = true;
       changed_.NotifyAll();
     }
+    for (auto& loader : loaders) step(*loader, false);
     if (loaders.empty()) Pause(stop, kRetryWait);
   }
 }
@@ -395,8 +410,38 @@ void Engine::SetThreadReady(int slot, bool ready) {
   threads_ready_[static_cast<size_t>(slot)] = ready;
 }
 
+void Engine::OpenAhead(const std::stop_token& stop, const std::vector<base::TaskId>& tasks) {
+  for (const base::TaskId& id : tasks) {
+    if (stop.stop_requested() || id.subtopology >= topology_.subtopology_count()) continue;
+    const std::vector<state::StoreSpec> stores = topology_.StoreSpecs(id.subtopology);
+    if (stores.empty()) continue;
+    // What cannot be opened is met again by the thread that is given the task.
+    auto opened = shared_->states.Open({directory_->TaskDirectory(id), stores, &memory_});
+    if (opened.ok()) tasks_.Deposit(id, std::move(*opened), clock_.Monotonic());
+  }
+  const base::MutexLock lock(mutex_);
+  --opening_ahead_;
+  changed_.NotifyAll();
+}
+
+/// No event is processed before the tables are there to look things up in. That all threads join in
+/// the same moment saves a rebalance: a group of one is given everything, and takes up to a heartbeat
+/// to hear of the next.
+void Engine::AwaitJoining(const std::stop_token& stop, int slot) {
+  const base::MutexLock lock(mutex_);
+  threads_prepared_[static_cast<size_t>(slot)] = true;
+  changed_.NotifyAll();
+  changed_.Wait(mutex_, stop, [this]() REQUIRES(mutex_) {
+    return global_tables_ready_ && instances_read_ && opening_ahead_ == 0 &&
+           std::find(threads_prepared_.begin(), threads_prepared_.end(), false) ==
+               threads_prepared_.end();
+  });
+}
+
 base::Status Engine::RunUntilFailure(const std::stop_token& stop, int slot) {
   StreamThread thread(*shared_, instance_id_, slot);
+  thread.Prepare();
+  AwaitJoining(stop, slot);
   base::Status failure;
   while (!stop.stop_requested()) {
     try {
@@ -423,13 +468,6 @@ base::Status Engine::RunUntilFailure(const std::stop_token& stop, int slot) {
 /// A thread that fails may be healed by another in its place, with databases opened anew: so it is
 /// replaced, with longer and longer waits, as long as that does not go on and on.
 void Engine::RunStreamThread(const std::stop_token& stop, int slot) {
-  {
-    // No event is processed before the tables are there to look things up in.
-    const base::MutexLock lock(mutex_);
-    changed_.Wait(mutex_, stop, [this]() REQUIRES(mutex_) {
-      return global_tables_ready_ && instances_read_;
-    });
-  }
   base::Counter replaced =
       metrics_.AddCounter("herald_thread_replacements_total",
                           "Stream threads that failed and were replaced.");

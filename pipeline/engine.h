@@ -107,6 +107,10 @@ class Engine {
 
   void RunGlobalTables(const std::stop_token& stop);
   void RunStreamThread(const std::stop_token& stop, int slot);
+  /// Opens tasks that have rows here for whichever thread is given them.
+  void OpenAhead(const std::stop_token& stop, const std::vector<base::TaskId>& tasks);
+  /// Waits until the group may be joined, which all threads do in the same moment.
+  void AwaitJoining(const std::stop_token& stop, int slot);
   /// Runs one StreamThread until it is to stop, or fails.
   base::Status RunUntilFailure(const std::stop_token& stop, int slot);
   void RunPulse(const std::stop_token& stop);
@@ -162,6 +166,10 @@ class Engine {
   bool global_tables_ready_ GUARDED_BY(mutex_) = false;
   /// The table of instances was read to its end: crashes that others counted are known.
   bool instances_read_ GUARDED_BY(mutex_) = false;
+  /// Threads that still open tasks ahead.
+  size_t opening_ahead_ GUARDED_BY(mutex_) = 0;
+  /// By slot: has done once what is possible before the group is joined.
+  std::vector<bool> threads_prepared_ GUARDED_BY(mutex_);
   std::vector<bool> threads_ready_ GUARDED_BY(mutex_);
   std::map<base::TopicPartition, int64_t> lag_ GUARDED_BY(mutex_);
   /// What is advertised; no producer: nothing yet.

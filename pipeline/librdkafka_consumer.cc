@@ -36,6 +36,10 @@ constexpr milliseconds kSeekTimeout{10000};
 constexpr milliseconds kSeekRetry{2};
 /// Looked at again after this long even without a word from librdkafka.
 constexpr milliseconds kWaitMax{100};
+/// From the answer to the first join until partitions are assigned takes two round trips; after this
+/// long librdkafka is asked to join once more. Looked at so often.
+constexpr milliseconds kJoinedWait{50};
+constexpr milliseconds kJoinedLook{10};
 
 /// The embedded broker does not end its wait when a record comes.
 milliseconds FetchWait(const rdkafka::Shared& shared, KafkaClients::ReaderUse use) {
@@ -125,7 +129,26 @@ base::Status LibrdkafkaConsumer::Subscribe(const std::vector<std::string>& topic
   const rd_kafka_resp_err_t error = rd_kafka_subscribe(handle_.get(), list.get());
   if (error == RD_KAFKA_RESP_ERR__FATAL) return FatalStatus();
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return rdkafka::RequestStatus(error, "subscribing");
+  if (joining_ == nullptr) joining_ = std::make_unique<Joining>();
+  joining_->topics = std::move(list);
   return base::Status::Ok();
+}
+
+/// A member that another one's first join interrupts between JoinGroup and SyncGroup is told so by an
+/// error, and librdkafka then rests for one to two seconds, for which everybody waits. To subscribe
+/// again makes it join at once. Once and before the first assignment only: that is when the
+/// instance's threads come together. For one that merely waits for others it is another join.
+void LibrdkafkaConsumer::JoinAgainWhenStuck() {
+  if (!joining_->answered.has_value()) {
+    char* const member = rd_kafka_memberid(handle_.get());
+    const bool known = member != nullptr && *member != '\0';
+    if (member != nullptr) rd_kafka_mem_free(handle_.get(), member);
+    if (known) joining_->answered.emplace(kJoinedWait);
+    return;
+  }
+  if (!joining_->answered->passed()) return;
+  rd_kafka_subscribe(handle_.get(), joining_->topics.get());
+  joining_.reset();
 }
 
 base::Status LibrdkafkaConsumer::Assign(std::span<const AssignedPartition> partitions) {
@@ -246,7 +269,9 @@ base::Result<std::unique_ptr<RecordBatch>> LibrdkafkaConsumer::Poll(milliseconds
     if (std::exchange(rebalanced_, false) || PositionsMoved() || deadline.passed()) {
       return NewLibrdkafkaBatch({}, &topic_names_, batches_);
     }
-    WaitForMessages(std::min(deadline.remaining(), kWaitMax));
+    if (joining_ != nullptr) JoinAgainWhenStuck();
+    const milliseconds wait_max = joining_ != nullptr ? kJoinedLook : kWaitMax;
+    WaitForMessages(std::min(deadline.remaining(), wait_max));
   }
 }
 

@@ -76,6 +76,13 @@ class LibrdkafkaConsumer : public Consumer {
     bool set GUARDED_BY(mutex) = false;
   };
 
+  /// On its way into the group for the first time.
+  struct Joining {
+    rdkafka::PartitionList topics{nullptr};
+    /// Set once the join was answered: until when its assignment is waited for.
+    std::optional<rdkafka::Deadline> answered;
+  };
+
   LibrdkafkaConsumer(std::shared_ptr<rdkafka::Shared> shared, std::string instance_id)
       : shared_(std::move(shared)), instance_id_(std::move(instance_id)) {}
 
@@ -85,6 +92,7 @@ class LibrdkafkaConsumer : public Consumer {
   static void OnQueueFilled(rd_kafka_t* handle, void* opaque);
 
   void Rebalance(rd_kafka_resp_err_t error, const rd_kafka_topic_partition_list_t& partitions);
+  void JoinAgainWhenStuck();
   base::Status AssignAll();
   base::Status SeekAll(const Positions& positions, const std::set<base::TopicPartition>& to_start);
   base::Status ClearOldPositions();
@@ -101,6 +109,8 @@ class LibrdkafkaConsumer : public Consumer {
   std::shared_ptr<rdkafka::Shared> shared_;
   std::string instance_id_;
   RebalanceListener* listener_ = nullptr;
+  /// From Subscribe() until the first rebalance.
+  std::unique_ptr<Joining> joining_;
   std::map<base::TopicPartition, Reading> reading_;
   std::vector<base::TopicPartition> out_of_range_;
   /// Topic names that records of the past point to.

@@ -43,6 +43,7 @@ void LibrdkafkaConsumer::OnRebalance(rd_kafka_t*, rd_kafka_resp_err_t error,
 void LibrdkafkaConsumer::Rebalance(rd_kafka_resp_err_t error,
                                    const rd_kafka_topic_partition_list_t& partitions) {
   rebalanced_ = true;
+  joining_.reset();
   if (error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
     assigned_ = false;
     if (listener_ != nullptr && !left_) {

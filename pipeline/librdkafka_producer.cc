@@ -28,6 +28,10 @@ constexpr int kFlushSliceMs = 100;
 // once, and it aborts the process at the fifth while one is under way.
 constexpr int kCommitAsksMax = 3;
 constexpr int kRetryPollMs = 5;
+/// While the coordinator still aborts the transaction of our id's last run, librdkafka asks again
+/// after half a second; a new client asks at once. Time for the coordinator, and for its answer over
+/// a slow network, after which the first client is given up; the second has all the time there is.
+constexpr milliseconds kFirstInitWait{100};
 constexpr milliseconds kMetadataTimeout{5000};
 constexpr milliseconds kDeliveryTimeout{120000};
 /// More are not told apart: the others of the transaction come up at its replay.
@@ -109,19 +113,24 @@ base::Result<std::unique_ptr<Producer>> LibrdkafkaProducer::New(
     std::shared_ptr<rdkafka::Shared> shared, const std::string& transactional_id) {
   auto producer =
       std::unique_ptr<LibrdkafkaProducer>(new LibrdkafkaProducer(shared, transactional_id));
+  RETURN_IF_ERROR(producer->Connect());
+  return std::unique_ptr<Producer>(std::move(producer));
+}
+
+/// REQUIRES: no topic is in use yet.
+base::Status LibrdkafkaProducer::Connect() {
   rdkafka::Callbacks callbacks;
-  callbacks.opaque = producer.get();
+  callbacks.opaque = this;
   callbacks.error = OnError;
   callbacks.delivery = OnDelivery;
-  producer->batch_bytes_ = shared->batch_limit.bytes();
-  base::Result<rdkafka::Handle> handle =
-      rdkafka::NewHandle(*shared, RD_KAFKA_PRODUCER,
-                         ProducerSettings(transactional_id, shared->options.transaction_timeout,
-                                          producer->batch_bytes_),
-                         callbacks);
+  batch_bytes_ = shared_->batch_limit.bytes();
+  base::Result<rdkafka::Handle> handle = rdkafka::NewHandle(
+      *shared_, RD_KAFKA_PRODUCER,
+      ProducerSettings(transactional_id_, shared_->options.transaction_timeout, batch_bytes_),
+      callbacks);
   if (!handle.ok()) return handle.status();
-  producer->handle_ = std::move(handle).value();
-  return std::unique_ptr<Producer>(std::move(producer));
+  handle_ = std::move(handle).value();
+  return base::Status::Ok();
 }
 
 LibrdkafkaProducer::~LibrdkafkaProducer() {
@@ -401,11 +410,18 @@ base::Status LibrdkafkaProducer::TransactionStatus(const rd_kafka_error_t* error
 
 base::Status LibrdkafkaProducer::InitTransactions(milliseconds timeout) {
   const Deadline deadline(timeout);
-  while (true) {
-    const rdkafka::Error error(rd_kafka_init_transactions(handle_.get(), deadline.remaining_ms()));
+  for (bool first = true;; first = false) {
+    const milliseconds wait =
+        first ? std::min(deadline.remaining(), kFirstInitWait) : deadline.remaining();
+    const rdkafka::Error error(
+        rd_kafka_init_transactions(handle_.get(), Deadline(wait).remaining_ms()));
     if (error == nullptr) {
       shared_->outage.Reached();
       return base::Status::Ok();
+    }
+    if (first && rd_kafka_error_code(error.get()) == RD_KAFKA_RESP_ERR__TIMED_OUT) {
+      RETURN_IF_ERROR(Connect());
+      continue;
     }
     rd_kafka_poll(handle_.get(), kRetryPollMs);
     if (rd_kafka_error_is_retriable(error.get()) == 0 || deadline.passed()) {

@@ -51,6 +51,7 @@ class LibrdkafkaProducer : public Producer {
   static void OnDelivery(rd_kafka_t* handle, const rd_kafka_message_t* message, void* opaque);
   static void OnError(rd_kafka_t* handle, int error, const char* reason, void* opaque);
 
+  base::Status Connect();
   base::Result<Topic*> FindTopic(std::string_view name);
   base::Status FetchMetadata(Topic* topic);
   rd_kafka_resp_err_t Enqueue(const Topic& topic, const OutgoingRecord& record);

@@ -134,19 +134,29 @@ base::Status StreamThread::CheckStandstill() {
   return base::Status::Lost("the process stood still for longer than the session time-out");
 }
 
-base::Status StreamThread::Connect() {
-  RETURN_IF_ERROR(CountCrash());
-  if (producer_ == nullptr) {
-    auto producer = exactly_once_ ? shared_.clients.NewTransactionalProducer(TransactionalId(
-                                        shared_.config, instance_id_, slot_))
-                                  : shared_.clients.NewProducer();
-    if (!producer.ok()) return producer.status();
-    if (exactly_once_) {
-      // Before anything is read: it ends what a crashed run of this slot left open.
-      RETURN_IF_ERROR((*producer)->InitTransactions(shared_.config.request_timeout));
-    }
-    producer_ = std::move(*producer);
+void StreamThread::Prepare() {
+  base::Status status = MakeProducer();
+  if (status.ok()) status = MakeConsumer();
+  if (status.ok()) return;
+  base::LogDebug("not prepared", {{"thread", name_}, {"why", status.ToString()}});
+}
+
+base::Status StreamThread::MakeProducer() {
+  if (producer_ != nullptr) return base::Status::Ok();
+  auto producer = exactly_once_ ? shared_.clients.NewTransactionalProducer(
+                                      TransactionalId(shared_.config, instance_id_, slot_))
+                                : shared_.clients.NewProducer();
+  if (!producer.ok()) return producer.status();
+  if (exactly_once_) {
+    // Before anything is read: it ends what a crashed run of this slot left open.
+    RETURN_IF_ERROR((*producer)->InitTransactions(shared_.config.request_timeout));
   }
+  producer_ = std::move(*producer);
+  return base::Status::Ok();
+}
+
+base::Status StreamThread::MakeConsumer() {
+  if (prepared_consumer_ != nullptr) return base::Status::Ok();
   KafkaClients::GroupOptions options;
   options.group_id = shared_.config.application_id;
   options.group_instance_id = instance_id_ + "-" + std::to_string(slot_);
@@ -154,8 +164,17 @@ base::Status StreamThread::Connect() {
   options.max_poll_interval = shared_.config.max_poll_interval;
   auto consumer = shared_.clients.NewGroupConsumer(options);
   if (!consumer.ok()) return consumer.status();
-  RETURN_IF_ERROR((*consumer)->Subscribe(shared_.topology.SourceTopics(), this));
-  consumer_ = std::move(*consumer);
+  prepared_consumer_ = std::move(*consumer);
+  return base::Status::Ok();
+}
+
+base::Status StreamThread::Connect() {
+  RETURN_IF_ERROR(CountCrash());
+  RETURN_IF_ERROR(MakeProducer());
+  RETURN_IF_ERROR(MakeConsumer());
+  std::unique_ptr<Consumer> consumer = std::move(prepared_consumer_);
+  RETURN_IF_ERROR(consumer->Subscribe(shared_.topology.SourceTopics(), this));
+  consumer_ = std::move(consumer);
   return base::Status::Ok();
 }
 

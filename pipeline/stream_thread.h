@@ -47,6 +47,11 @@ class StreamThread : private RebalanceListener {
   StreamThread(EngineShared& shared, std::string instance_id, int slot);
   ~StreamThread() override;
 
+  /// Does ahead what the first turn can do before the global tables are read: init_transactions, and
+  /// a consumer that reaches for the group without joining it. What fails is tried again by the
+  /// first turn, which tells. REQUIRES: no turn yet.
+  void Prepare();
+
   /// One turn. The first ones connect: init_transactions, then join the group.
   /// Errors: Fatal, and Internal (destroy this one and make another, see StatusCode); all else is
   /// handled inside (abort and replay, or close dirty and restart). An exception of a stage passes
@@ -84,6 +89,8 @@ class StreamThread : private RebalanceListener {
   void OnRevoked(const std::vector<base::TopicPartition>& partitions) override;
   void OnLost(const std::vector<base::TopicPartition>& partitions) override;
 
+  base::Status MakeProducer();
+  base::Status MakeConsumer();
   base::Status Connect();
   /// Counts the record that was in hand when this slot's last thread came to its end.
   base::Status CountCrash();
@@ -101,9 +108,9 @@ class StreamThread : private RebalanceListener {
   // Bringing tasks up (stream_thread_tasks.cc).
   base::Status AdvanceTasks(bool* worked);
   base::Status OpenCreatedTasks();
-  base::Status OpenTask(Task& task, const base::Positions& input_starts,
-                        const base::Positions& changelog_ends,
-                        const base::Positions& changelog_starts);
+  /// `starts`: of its inputs and its changelogs.
+  base::Status OpenTask(Task& task, const base::Positions& starts,
+                        const base::Positions& changelog_ends);
   uint16_t NumberOf(const base::TopicPartition& tp);
   void ResolveStarts(Task& task, const base::Positions& input_starts);
   base::Result<std::unique_ptr<state::TaskState>> OpenState(
@@ -148,6 +155,8 @@ class StreamThread : private RebalanceListener {
 
   std::unique_ptr<Producer> producer_;
   std::unique_ptr<Consumer> consumer_;
+  /// Not subscribed yet.
+  std::unique_ptr<Consumer> prepared_consumer_;
   bool joined_ = false;
   bool producer_lost_ = false;
   /// What went wrong within a rebalance and is for the caller of RunOnce() to know.

@@ -184,22 +184,24 @@ base::Status StreamThread::OpenCreatedTasks() {
   auto committed = consumer_->Committed(inputs, kCommittedWait);
   if (!committed.ok()) return committed.status();
   const milliseconds timeout = shared_.config.request_timeout;
-  auto starts = shared_.clients.admin().ListOffsets(inputs, OffsetSpec::kEarliest,
-                                                    Isolation::kReadUncommitted, timeout);
+  std::vector<base::TopicPartition> all = inputs;
+  all.insert(all.end(), changelogs.begin(), changelogs.end());
+  const auto starts = shared_.clients.admin().ListOffsets(all, OffsetSpec::kEarliest,
+                                                          Isolation::kReadUncommitted, timeout);
   if (!starts.ok()) return starts.status();
-  base::Positions changelog_starts;
   base::Positions changelog_ends;
   if (!changelogs.empty()) {
     RETURN_IF_ERROR(CheckTopicIds(shared_, changelogs));
-    auto earliest = shared_.clients.admin().ListOffsets(changelogs, OffsetSpec::kEarliest,
-                                                        Isolation::kReadUncommitted, timeout);
-    if (!earliest.ok()) return earliest.status();
     auto latest = shared_.clients.admin().ListOffsets(changelogs, OffsetSpec::kLatest,
                                                       Isolation::kReadUncommitted, timeout);
     if (!latest.ok()) return latest.status();
-    changelog_starts = std::move(*earliest);
     changelog_ends = std::move(*latest);
   }
+  // Those with rows first: a fetch for the inputs of the others would be under way, and a broker that
+  // has nothing for it keeps it for a while, when theirs are added.
+  std::stable_partition(created.begin(), created.end(), [this](const Task* task) {
+    return !shared_.topology.StoreSpecs(task->id().subtopology).empty();
+  });
   for (Task* task : created) {
     for (Task::Input& input : task->inputs()) {
       input.committed.reset();
@@ -207,7 +209,7 @@ base::Status StreamThread::OpenCreatedTasks() {
         input.committed = it->second;
       }
     }
-    RETURN_IF_ERROR(OpenTask(*task, *starts, changelog_ends, changelog_starts));
+    RETURN_IF_ERROR(OpenTask(*task, *starts, changelog_ends));
   }
   return base::Status::Ok();
 }
@@ -230,22 +232,21 @@ void StreamThread::ResolveStarts(Task& task, const base::Positions& input_starts
   }
 }
 
-base::Status StreamThread::OpenTask(Task& task, const base::Positions& input_starts,
-                                    const base::Positions& changelog_ends,
-                                    const base::Positions& changelog_starts) {
+base::Status StreamThread::OpenTask(Task& task, const base::Positions& starts,
+                                    const base::Positions& changelog_ends) {
   const bool stateful = !shared_.topology.StoreSpecs(task.id().subtopology).empty();
   std::unique_ptr<state::TaskState> state;
   StandbyTasks::Groups repair;
   if (stateful) {
-    auto opened = OpenState(task, changelog_ends, changelog_starts, &repair);
+    auto opened = OpenState(task, changelog_ends, starts, &repair);
     if (!opened.ok()) return opened.status();
     state = std::move(*opened);
   }
   task.Open(shared_.topology, std::move(state), shared_.clock, &shared_.metrics);
-  ResolveStarts(task, input_starts);
+  ResolveStarts(task, starts);
   task.MoveTo(TaskPhase::kRestoring);
   if (!stateful || !shared_.config.changelogs) return StartRunning(task, 0);
-  restorer_.Add(task, changelog_starts, changelog_ends, std::move(repair));
+  restorer_.Add(task, starts, changelog_ends, std::move(repair));
   Report(task);
   return base::Status::Ok();
 }

@@ -32,11 +32,14 @@ Status SteppedEngine::Start() {
     directory_.emplace(std::move(*directory));
   }
   RETURN_IF_ERROR(SetUpTopics());
-  RETURN_IF_ERROR(ReadGlobalTables());
+  std::vector<std::unique_ptr<pipeline::StreamThread>> threads;
   for (int slot = 0; slot < config_.threads; ++slot) {
-    threads_.push_back(
+    threads.push_back(
         std::make_unique<pipeline::StreamThread>(*shared_, config_.instance_id, slot));
+    threads.back()->Prepare();
   }
+  RETURN_IF_ERROR(ReadGlobalTables());
+  threads_ = std::move(threads);
   return Status::Ok();
 }
 

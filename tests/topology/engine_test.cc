@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "stages/inbox_query.h"
 #include "stages/inbox_rows.h"
 #include "stages/notification_topology.h"
+#include "state/task_state.h"
 #include "tests/support/fake_kafka.h"
 #include "tests/support/scratch_directory.h"
 
@@ -155,6 +157,50 @@ TEST_F(EngineWithThreads, ProcessesOnAllThreadsUntilItIsStopped) {
   herald.engine().Stop();
   EXPECT_THAT(cluster_.Shares("app"), IsEmpty()) << "it left the group";
   EXPECT_THAT(cluster_.OpenTransactions(), IsEmpty());
+}
+
+TEST_F(EngineWithThreads, StartsBesideTasksThatCannotBeOpened) {
+  const std::filesystem::path tasks = scratch_.path() / "state" / "tasks";
+  {
+    RunningHerald herald(cluster_, Config());
+    ASSERT_TRUE(herald.Start().ok());
+    Follow(100, 20, "1");
+    ASSERT_TRUE(herald.WaitUntil([&] { return herald.InboxTotal("1") == 20; }));
+    herald.engine().Stop();
+  }
+  std::filesystem::create_directories(tasks / "9_0");
+  std::ofstream(tasks / "no-task") << "a file\n";
+  int damaged = 0;
+  for (int32_t partition = 0; partition < kPartitions; ++partition) {
+    const std::filesystem::path current = tasks / ("1_" + std::to_string(partition)) / "CURRENT";
+    if (!std::filesystem::exists(current)) continue;
+    std::ofstream(current, std::ios::trunc) << "MANIFEST-999999\n";
+    ++damaged;
+  }
+  ASSERT_EQ(damaged, kPartitions);
+  RunningHerald herald(cluster_, Config(/*threads=*/2));
+  ASSERT_TRUE(herald.Start().ok());
+  ASSERT_TRUE(herald.WaitUntilReady());
+  EXPECT_EQ(herald.InboxTotal("1"), 20);
+}
+
+TEST_F(EngineWithThreads, ClosesAgainWhatItOpenedAheadAndIsNotGiven) {
+  const std::filesystem::path tasks = scratch_.path() / "state" / "tasks";
+  {
+    RunningHerald herald(cluster_, Config());
+    ASSERT_TRUE(herald.Start().ok());
+    ASSERT_TRUE(herald.WaitUntilReady());
+    herald.engine().Stop();
+  }
+  // Of a partition that the topics do not have.
+  std::filesystem::copy(tasks / "1_0", tasks / "1_7", std::filesystem::copy_options::recursive);
+  pipeline::EngineConfig config = Config();
+  config.session_timeout = std::chrono::milliseconds(200);
+  RunningHerald herald(cluster_, config);
+  ASSERT_TRUE(herald.Start().ok());
+  ASSERT_TRUE(herald.WaitUntilReady());
+  // Its lock is free once it is closed.
+  EXPECT_TRUE(herald.WaitUntil([&] { return state::TaskState::Destroy(tasks / "1_7").ok(); }));
 }
 
 TEST_F(EngineWithThreads, MakesItsTopicsWithMatchingPartitions) {

@@ -98,6 +98,34 @@ TEST_F(LibrdkafkaGroupTest, IsDescribedWithTheShareOfEachStaticMember) {
                         {"one", first_watcher.owned}, {"two", second_watcher.owned}}));
 }
 
+/// The first join of one meets the other at each of its steps; alone, librdkafka would rest for a second
+/// or two after some of them.
+TEST_F(LibrdkafkaGroupTest, MembersWhoseFirstJoinsMeetAreSoonTogether) {
+  constexpr int kRounds = 10;
+  // A heartbeat, and some more.
+  constexpr milliseconds kSoon{900};
+  const std::string topic = MakeTopic(2);
+  int late = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::string group = UniqueName("group");
+    auto first = NewMember(group, "a-0", milliseconds(6000));
+    auto second = NewMember(group, "a-1", milliseconds(6000));
+    GroupWatcher watchers[] = {GroupWatcher(first.get()), GroupWatcher(second.get())};
+    const auto began = steady_clock::now();
+    ASSERT_OK(first->Subscribe({topic}, &watchers[0]));
+    std::this_thread::sleep_for(milliseconds(round));
+    ASSERT_OK(second->Subscribe({topic}, &watchers[1]));
+    PollUntil(first.get(), [&] {
+      auto batch = second->Poll(milliseconds(5), 10);
+      return watchers[0].owned.size() == 1 && watchers[1].owned.size() == 1;
+    });
+    if (steady_clock::now() - began > kSoon) ++late;
+    EXPECT_NE(watchers[0].owned, watchers[1].owned);
+  }
+  // A machine may stall for a moment.
+  EXPECT_LE(late, 1);
+}
+
 /// Where warm copies lie is computed by our own copy of the rule.
 TEST_F(LibrdkafkaGroupTest, RangeGivesEachPartitionToTheMemberThatOurRuleNames) {
   constexpr int32_t kPartitions = 7;

@@ -45,6 +45,25 @@ TEST_F(LibrdkafkaProducerTest, IsLostWhenAnotherProducerHasItsTransactionalId) {
   EXPECT_THAT(ReadAll(topic), ElementsAre("of the second"));
 }
 
+TEST_F(LibrdkafkaProducerTest, EndsWhatACrashedRunOfItsIdLeftOpenAndGoesOn) {
+  const std::string topic = MakeTopic();
+  const std::string id = UniqueName("tx");
+  std::vector<std::string> expected;
+  // Each round comes upon the open transaction of the round before, as after kill -9.
+  for (int round = 0; round < 4; ++round) {
+    auto producer = NewTransactional(id);
+    ASSERT_OK(producer->BeginTransaction());
+    expected.push_back("committed-" + std::to_string(round));
+    ASSERT_OK(producer->Produce(To(topic, expected.back())));
+    ASSERT_OK(producer->CommitTransaction(kPatience));
+    ASSERT_OK(producer->BeginTransaction());
+    ASSERT_OK(producer->Produce(To(topic, "left open")));
+    ASSERT_OK(producer->Flush(kPatience));
+  }
+  ASSERT_NE(NewTransactional(id), nullptr);
+  EXPECT_EQ(ReadAll(topic), expected);
+}
+
 TEST_F(LibrdkafkaProducerTest, NamesTheRecordThatTheBrokerRefusesAndNoOther) {
   const std::string topic = MakeTopic(1, {{"max.message.bytes", "2000"}});
   ASSERT_TRUE(clients_->admin().DescribeTopics({&topic, 1}, kPatience).ok());
