@@ -263,7 +263,7 @@ def try_herald(root, stage):
 
         wait_for("ready", ready, READY_TIMEOUT_S)
         server = json.loads(ready_file.read_text())["http"][0]
-        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+        status = (root / f"proc/{process.pid}/status").read_text()  # of our namespace
         say(f"herald runs as {re.search(r'Uid:.*', status)[0].split()[1:]}, on {server}")
         if re.search(r"Uid:\s+0\b", status) or int(re.search(r"CapEff:\s+(\w+)", status)[1], 16):
             raise RuntimeError("herald is root, or has capabilities")
