@@ -112,7 +112,9 @@ base::Status Engine::Start(const std::atomic<bool>& interrupted) {
   size_t known = 0;
   for (const std::string& name : directory_->Tasks()) {
     const std::optional<base::TaskId> id = ParseTaskId(name);
-    if (id.has_value() && known < kOpenedAheadMax) ahead[known++ % ahead.size()].push_back(*id);
+    // Without threads they are of a time when this instance had some, and nobody opens them.
+    if (ahead.empty() || !id.has_value() || known >= kOpenedAheadMax) continue;
+    ahead[known++ % ahead.size()].push_back(*id);
   }
   for (auto& tasks : ahead) {
     threads_.emplace_back([this, tasks = std::move(tasks)](const std::stop_token& stop) {

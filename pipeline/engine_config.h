@@ -23,7 +23,8 @@ struct EngineConfig {
   /// directory.
   std::string instance_id;
   std::filesystem::path state_directory;
-  /// Stream threads.
+  /// Stream threads. 0: none, so this instance is no member of the group and has no tasks; it keeps
+  /// the global tables and knows who has what.
   int threads = 1;
   Guarantee guarantee = Guarantee::kExactlyOnce;
   /// Goes before the changelogs' names.

@@ -90,6 +90,8 @@ void Engine::AskTheGroup() {
     group_answered_ = now;
     instances_->Refresh(*group);
     if (group->stable) PlanStandbys();
+    // Left to those who are waiting for these transactions' end.
+    if (config_.threads == 0) return;
     departed_->Refresh(*group, now);
     EndTransactionsOfDeparted();
     return;

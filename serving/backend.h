@@ -60,6 +60,8 @@ struct Backend {
   std::string instance_name;
   /// Takes requests to the instances that find_owner names; nullptr: they are answered 503.
   Forwarder* forwarder = nullptr;
+  /// False: POST of new events is refused, for this instance only keeps and serves inboxes.
+  bool takes_events = true;
   /// True: so much of this partition of `events` is unread that more might push it out (embedded
   /// broker). Unset: never.
   std::function<bool(base::Partition)> events_backlogged = {};

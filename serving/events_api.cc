@@ -129,6 +129,9 @@ void EventsApi::AddRoutes(Router& router) {
 
 void EventsApi::PostEvents(const Request& request, const Respond& respond) const {
   const auto refuse = [&respond](const Problem& problem) { respond(ToResponse(problem)); };
+  if (!backend_.takes_events) {
+    return refuse({.status = 421, .detail = std::string(kTakesNoEventsDetail)});
+  }
   ordered_json body;
   if (base::Status read = ReadJson(request.body, body); !read.ok()) {
     return refuse({.status = 400, .detail = read.message()});

@@ -7,7 +7,7 @@
 namespace serving {
 
 std::string_view ReasonPhrase(int status) {
-  static constexpr std::array<std::pair<int, std::string_view>, 24> kPhrases{{
+  static constexpr std::array<std::pair<int, std::string_view>, 25> kPhrases{{
       {100, "Continue"},
       {200, "OK"},
       {201, "Created"},
@@ -25,6 +25,7 @@ std::string_view ReasonPhrase(int status) {
       {414, "URI Too Long"},
       {415, "Unsupported Media Type"},
       {417, "Expectation Failed"},
+      {421, "Misdirected Request"},
       {429, "Too Many Requests"},
       {431, "Request Header Fields Too Large"},
       {500, "Internal Server Error"},

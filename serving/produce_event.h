@@ -21,4 +21,9 @@ void ProduceEvent(const Backend& backend, std::string_view first_target, std::st
 inline constexpr std::string_view kBackloggedDetail =
     "Too many events are waiting to be processed. Nothing was taken; send again later.";
 
+/// The same of an instance that takes no events (Backend::takes_events).
+inline constexpr std::string_view kTakesNoEventsDetail =
+    "This instance takes no new events (--role process); send them to one with role ingest or all. "
+    "Nothing was taken.";
+
 }  // namespace serving

@@ -205,6 +205,7 @@ std::optional<Response> SeedApi::CheckUsers(const std::string& from, const std::
 }
 
 void SeedApi::PostSend(const Request& request, const Respond& respond) const {
+  if (!backend_.takes_events) return respond(Message(421, kTakesNoEventsDetail));
   const FormBody form(request);
   std::string from;
   std::string to;

@@ -41,6 +41,20 @@ TEST_F(EventsApiTest, ProducesAnEventKeyedByItsFirstTarget) {
   EXPECT_TRUE(std::regex_match(ids[0].get<std::string>(), kUuidV7)) << ids[0];
 }
 
+TEST_F(EventsApiTest, AnInstanceThatTakesNoEventsSaysSoAndServesTheRest) {
+  backend.takes_events = false;
+  Start();
+  EXPECT_THAT(Problem(Post("/v1/events", kFollow), 421)["detail"].get<std::string>(),
+              HasSubstr("--role process"));
+  EXPECT_THAT(producer.produced(), IsEmpty());
+  Notify("1", "2");
+  EXPECT_EQ(Get("/v1/users/1/inbox").status, 200);
+  EXPECT_EQ(Post("/v1/users/1/inbox/read-all", "").status, 200);
+  const Received send = Post("/send", "fromID=1&toID=2&message=x");
+  EXPECT_EQ(send.status, 421);
+  EXPECT_THAT(Json(send)["message"].get<std::string>(), HasSubstr("--role process"));
+}
+
 TEST_F(EventsApiTest, KeepsAnIdThatTheEventHas) {
   Start();
   const Received received = Post("/v1/events", R"([

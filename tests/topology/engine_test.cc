@@ -203,6 +203,33 @@ TEST_F(EngineWithThreads, ClosesAgainWhatItOpenedAheadAndIsNotGiven) {
   EXPECT_TRUE(herald.WaitUntil([&] { return state::TaskState::Destroy(tasks / "1_7").ok(); }));
 }
 
+TEST_F(EngineWithThreads, WithoutStreamThreadsItJoinsNobodyAndStillKnowsWhoHasWhat) {
+  pipeline::EngineConfig config = Config(/*threads=*/0);
+  config.instance_id = "ingest";
+  config.state_directory = scratch_.path() / "ingest";
+  // Left from when it had threads.
+  std::filesystem::create_directories(config.state_directory / "tasks" / "1_0");
+  RunningHerald ingest(cluster_, config);
+  ASSERT_TRUE(ingest.Start().ok());
+  ASSERT_TRUE(ingest.WaitUntilReady()) << "nobody else is there, and it waits for nobody";
+  EXPECT_THAT(cluster_.Shares("app"), IsEmpty());
+  EXPECT_FALSE(ingest.engine().FindOwner({"notifications", base::Partition{0}}).has_value());
+
+  RunningHerald process(cluster_, Config());
+  ASSERT_TRUE(process.Start().ok());
+  Follow(100, 10, "1");
+  ASSERT_TRUE(process.WaitUntil([&] { return process.InboxTotal("1") == 10; }));
+  ASSERT_TRUE(ingest.WaitUntil([&] {
+    const auto instances = ingest.engine().Status().instances;
+    return instances.size() == 1 && instances[0].instance.id == "a" && !instances[0].instance.self &&
+           instances[0].partitions.size() == 3 * kPartitions;
+  }));
+  EXPECT_EQ(ingest.InboxTotal("1"), -1);
+  EXPECT_THAT(ingest.engine().Status().tasks, IsEmpty());
+  ingest.engine().Stop();
+  process.engine().Stop();
+}
+
 TEST_F(EngineWithThreads, MakesItsTopicsWithMatchingPartitions) {
   cluster_.CreateTopic("notifications", 3);
   ASSERT_TRUE(StartOnce(Config()).ok());
