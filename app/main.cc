@@ -7,8 +7,12 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "app/command_line.h"
+#include "app/configuration.h"
+#include "app/exit_code.h"
 #include "app/reset_command.h"
 #include "app/run_command.h"
 #include "app/run_options.h"
@@ -24,16 +28,39 @@ bool WantsNoColours() {
   return no_color != nullptr && *no_color != '\0';
 }
 
+/// The environment's part that may be meant for us.
+app::Variables HeraldVariables() {
+  constexpr std::string_view kPrefix = "HERALD_";
+  app::Variables variables;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const size_t equals = text.find('=');
+    if (equals == std::string_view::npos || !text.starts_with(kPrefix)) continue;
+    variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return variables;
+}
+
 void AddRunCommand(app::CommandLine& command_line) {
   auto options = std::make_shared<app::RunOptions>();
+  auto configuration = std::make_shared<app::Configuration>();
   CLI::App& command = command_line.Add(
       command_line.herald(), "run", "Run Herald: read events, keep inboxes, serve HTTP",
-      [options](app::Environment& environment, const CLI::App& self) {
-        const std::string wrong = options->Finish();
-        if (!wrong.empty()) return app::UsageError(environment.console, self, wrong);
+      [options, configuration](app::Environment& environment, const CLI::App& self) -> int {
+        const base::Status resolved = configuration->Resolve(self, HeraldVariables(), *options);
+        if (!resolved.ok()) {
+          return app::UsageError(environment.console, self, resolved.message());
+        }
+        if (configuration->print()) {
+          configuration->Print(environment.console.out, *options);
+          for (const std::string& warning : options->warnings) {
+            environment.console.err << "herald run: " << app::SafeText(warning) << '\n';
+          }
+          return app::kExitDone;
+        }
         return app::RunHerald(std::move(*options));
       });
-  app::AddRunOptions(command, *options);
+  configuration->AddFlags(command, *options);
 }
 
 // What one thread frees another has often taken: with an arena for each, memory lies idle in all of

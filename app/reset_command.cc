@@ -31,6 +31,7 @@ using std::chrono::milliseconds;
 struct ResetCommandOptions {
   std::string brokers;
   std::string application_id;
+  std::string topic = "notifications";
   std::string topic_prefix;
   std::string state_dir;
   std::vector<std::string> properties;
@@ -179,7 +180,7 @@ int ResetCommand::Run() {
   auto clients = make_clients_(options_.brokers, properties_);
   if (!clients.ok()) return UsageError(console_, command_, clients.status().message());
   const pipeline::Topology topology = stages::BuildNotificationTopology(
-      stages::Topics::WithPrefix(options_.topic_prefix), stages::InboxLimits());
+      stages::Topics::WithPrefix(options_.topic_prefix, options_.topic), stages::InboxLimits());
   ApplicationReset reset((*clients)->admin(), topology, reset_);
   changelogs_ = reset.Changelogs();
 
@@ -301,6 +302,8 @@ void AddResetCommand(CommandLine& command_line, MakeClients make_clients) {
       .add_option("--brokers", options->brokers, "Kafka bootstrap servers: HOST:PORT[,HOST:PORT]")
       ->required();
   command.add_option("--application-id", options->application_id, "Which application")->required();
+  command.add_option("--topic", options->topic, "Name of the notifications topic")
+      ->capture_default_str();
   command.add_option("--topic-prefix", options->topic_prefix, "Goes before every topic name");
   command.add_option("--state-dir", options->state_dir,
                      "Delete the rows of this instance, too; it must not run");

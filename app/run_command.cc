@@ -84,7 +84,7 @@ pipeline::EngineConfig MakeEngineConfig(const RunOptions& options, const stages:
   config.application_id = options.application_id;
   config.instance_id = options.instance_id;
   config.state_directory = options.state_dir;
-  config.threads = options.threads;
+  config.threads = options.parsed_role == Role::kIngest ? 0 : options.threads;
   config.guarantee = options.parsed_guarantee;
   config.topic_prefix = options.topic_prefix;
   config.dead_letters_topic = topics.dead_letters;
@@ -134,7 +134,7 @@ class TemporaryDirectory {
  public:
   TemporaryDirectory() {
     std::string pattern =
-        (std::filesystem::temp_directory_path() / "herald-embedded-XXXXXX").string();
+        (std::filesystem::temp_directory_path() / "herald-XXXXXX").string();
     if (mkdtemp(pattern.data()) != nullptr) path_ = pattern;
   }
   ~TemporaryDirectory() {
@@ -153,7 +153,7 @@ class Run {
   explicit Run(RunOptions options)
       : options_(std::move(options)),
         ready_file_(options_.ready_file),
-        topics_(stages::Topics::WithPrefix(options_.topic_prefix)) {}
+        topics_(stages::Topics::WithPrefix(options_.topic_prefix, options_.topic)) {}
 
   base::Status Start(const std::atomic<bool>& stopping);
   /// Until a signal or a failure.
@@ -168,6 +168,7 @@ class Run {
   }
 
  private:
+  base::Status MakeStateDirectory();
   base::Status StartBroker();
   base::Status StartEngine(const std::atomic<bool>& stopping);
   base::Status StartHttp();
@@ -200,15 +201,18 @@ class Run {
   std::vector<std::string> http_addresses_;
 };
 
+base::Status Run::MakeStateDirectory() {
+  if (!options_.state_dir.empty()) return base::Status::Ok();
+  temporary_.emplace();
+  if (temporary_->path().empty()) {
+    return base::Status::Fatal("no temporary directory can be made; give --state-dir");
+  }
+  options_.state_dir = temporary_->path();
+  return base::Status::Ok();
+}
+
 base::Status Run::StartBroker() {
   if (!options_.embedded) return base::Status::Ok();
-  if (options_.state_dir.empty()) {
-    temporary_.emplace();
-    if (temporary_->path().empty()) {
-      return base::Status::Fatal("no temporary directory can be made; give --state-dir");
-    }
-    options_.state_dir = temporary_->path();
-  }
   auto broker = pipeline::EmbeddedBroker::Start({});
   if (!broker.ok()) return broker.status();
   embedded_ = std::move(*broker);
@@ -223,6 +227,7 @@ base::Status Run::StartEngine(const std::atomic<bool>& stopping) {
   pipeline::LibrdkafkaOptions kafka;
   kafka.brokers = options_.brokers;
   kafka.properties = options_.parsed_properties;
+  kafka.delivery_retries = options_.retries;
   kafka.embedded_broker = embedded_.get();
   auto clients = pipeline::NewLibrdkafkaClients(kafka);
   if (!clients.ok()) return clients.status();
@@ -284,6 +289,7 @@ base::Status Run::Start(const std::atomic<bool>& stopping) {
                  {"rocksdb", state::RocksDbVersion()}})
       .Set(1);
   RETURN_IF_ERROR(ready_file_.Remove());
+  RETURN_IF_ERROR(MakeStateDirectory());
   RETURN_IF_ERROR(StartBroker());
   RETURN_IF_ERROR(StartEngine(stopping));
   return StartHttp();
@@ -316,7 +322,8 @@ serving::Backend Run::MakeBackend() {
   backend.users_position = [users](base::Partition partition) { return users->Position(partition); };
   backend.find_user = [users](std::string_view id) { return users->Get(id); };
   backend.status_json = [this] {
-    return StatusJson(engine_->Status(), options_.parsed_guarantee, options_.brokers);
+    return StatusJson(engine_->Status(), options_.parsed_role, options_.parsed_guarantee,
+                      options_.brokers);
   };
   backend.readiness = [this] { return Readiness(); };
   backend.positions = &engine_->positions();
@@ -329,6 +336,7 @@ serving::Backend Run::MakeBackend() {
       return engine_->FindStandby({topics_.notifications, partition});
     };
   }
+  backend.takes_events = options_.parsed_role != Role::kProcess;
   backend.instance_name = options_.application_id + "/" + engine_->instance_id();
   backend.forwarder = forwarder_.get();
   if (backlog_ != nullptr) {
@@ -340,7 +348,8 @@ serving::Backend Run::MakeBackend() {
 }
 
 void Run::Advertise() {
-  if (options_.embedded) return;
+  // Who has no partitions is asked by nobody.
+  if (options_.embedded || options_.parsed_role == Role::kIngest) return;
   std::string address = options_.advertise;
   if (address.empty()) {
     address = http_addresses_.front();
@@ -424,9 +433,11 @@ int RunHerald(RunOptions options) {
   });
   base::LogInfo("herald starts",
                 {{"version", base::BuildVersion()},
+                 {"role", RoleName(options.parsed_role)},
                  {"guarantee", options.parsed_guarantee == pipeline::Guarantee::kExactlyOnce
                                    ? "exactly_once"
                                    : "at_least_once"}});
+  for (const std::string& warning : options.warnings) base::LogWarn(warning);
   Run run(std::move(options));
   {
     const base::MutexLock lock(mutex);

@@ -54,6 +54,8 @@ void PrintInstance(const Console& console, const Json& status) {
     if (!value.empty()) console.out << Dim(console, name) << SafeText(value) << '\n';
   };
   line("instance   ", TextOf(status, "instance"));
+  const std::string role = TextOf(status, "role");
+  line("role       ", role == "all" ? "" : role);
   line("version    ", TextOf(status, "version"));
   line("brokers    ", TextOf(status, "brokers"));
   line("cluster    ", TextOf(status, "cluster"));
@@ -61,7 +63,7 @@ void PrintInstance(const Console& console, const Json& status) {
   line("ready      ", is_ready ? "yes" : "no, waiting for " + TextOf(status, "waiting_for"));
 }
 
-void PrintTasks(const Console& console, const Json& tasks) {
+void PrintTasks(const Console& console, const Json& tasks, const std::string& role) {
   Table table({"TASK", "THREAD", "STATE", "INPUT", "POSITION", "LAG"});
   for (const Json& task : tasks) {
     std::vector<std::string> cells = {TextOf(task, "id"), NumberText(task, "thread"),
@@ -78,7 +80,9 @@ void PrintTasks(const Console& console, const Json& tasks) {
     if (first) table.Add(cells);
   }
   console.out << '\n';
-  if (table.empty()) {
+  if (role == "ingest") {
+    console.out << "No tasks: this instance takes events in and hands everything else on.\n";
+  } else if (table.empty()) {
     console.out << "No tasks: other instances have all partitions, or this one is starting.\n";
   } else {
     table.Print(console);
@@ -114,7 +118,8 @@ int Status(Environment& environment, const CLI::App& command, const ClientOption
     return kExitDone;
   }
   PrintInstance(environment.console, reply.json);
-  PrintTasks(environment.console, PartOf(reply.json, "tasks"));
+  PrintTasks(environment.console, PartOf(reply.json, "tasks"),
+             TextOf(reply.json, "role"));
   PrintInstances(environment.console, PartOf(reply.json, "instances"));
   return kExitDone;
 }

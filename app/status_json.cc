@@ -8,8 +8,8 @@
 
 namespace app {
 
-std::string StatusJson(const pipeline::EngineStatus& status, pipeline::Guarantee guarantee,
-                       const std::string& brokers) {
+std::string StatusJson(const pipeline::EngineStatus& status, Role role,
+                       pipeline::Guarantee guarantee, const std::string& brokers) {
   using Json = nlohmann::ordered_json;
   Json tasks = Json::array();
   for (const pipeline::TaskReport& report : status.tasks) {
@@ -47,6 +47,7 @@ std::string StatusJson(const pipeline::EngineStatus& status, pipeline::Guarantee
   const Json body = {
       {"version", std::string(base::BuildVersion())},
       {"instance", status.instance_id},
+      {"role", RoleName(role)},
       {"cluster", status.cluster_id},
       {"brokers", brokers},
       {"guarantee",

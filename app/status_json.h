@@ -2,12 +2,13 @@
 
 #include <string>
 
+#include "app/run_options.h"
 #include "pipeline/engine.h"
 
 namespace app {
 
 /// The body of GET /v1/status; docs/http.md has its shape.
-std::string StatusJson(const pipeline::EngineStatus& status, pipeline::Guarantee guarantee,
-                       const std::string& brokers);
+std::string StatusJson(const pipeline::EngineStatus& status, Role role,
+                       pipeline::Guarantee guarantee, const std::string& brokers);
 
 }  // namespace app

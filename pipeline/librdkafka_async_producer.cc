@@ -17,7 +17,7 @@ constexpr int kMetadataTimeoutMs = 1000;
 constexpr int kFinishTimeoutMs = 1000;
 constexpr milliseconds kDescribeTimeout{1000};
 
-rdkafka::Settings AsyncProducerSettings(milliseconds delivery_timeout, int64_t batch_bytes) {
+rdkafka::Settings AsyncProducerSettings(const LibrdkafkaOptions& options, int64_t batch_bytes) {
   return {
       {"enable.idempotence", "true"},
       {"acks", "all"},
@@ -27,7 +27,8 @@ rdkafka::Settings AsyncProducerSettings(milliseconds delivery_timeout, int64_t b
       {"message.max.bytes", std::to_string(kRecordBytesMax)},
       {"queue.buffering.max.kbytes", std::to_string(kQueueKbytesMax)},
       {"queue.buffering.max.messages", std::to_string(kQueueRecordsMax)},
-      {"delivery.timeout.ms", std::to_string(delivery_timeout.count())},
+      {"delivery.timeout.ms", std::to_string(options.delivery_timeout.count())},
+      {"message.send.max.retries", std::to_string(options.delivery_retries)},
       {"retry.backoff.ms", "10"},
       {"retry.backoff.max.ms", "200"},
       {"enable.metrics.push", "false"},
@@ -84,7 +85,7 @@ base::Status LibrdkafkaAsyncProducer::Connect() {
   fresh->batch_bytes = shared_->batch_limit.bytes();
   base::Result<rdkafka::Handle> handle = rdkafka::NewHandle(
       *shared_, RD_KAFKA_PRODUCER,
-      AsyncProducerSettings(shared_->options.delivery_timeout, fresh->batch_bytes), callbacks);
+      AsyncProducerSettings(shared_->options, fresh->batch_bytes), callbacks);
   if (!handle.ok()) return handle.status();
   fresh->handle = std::move(handle).value();
   fresh->queue.reset(rd_kafka_queue_get_main(fresh->handle.get()));

@@ -23,6 +23,9 @@ struct LibrdkafkaOptions {
   milliseconds transaction_timeout{60000};
   /// How long AsyncProducer tries to deliver a record.
   milliseconds delivery_timeout{5000};
+  /// How often AsyncProducer sends a record again within that time. At least 1: an idempotent
+  /// producer cannot do without.
+  int delivery_retries = 2'147'483'647;
   /// When the cluster is the embedded broker: topics are created on it, since it has no such
   /// request. Borrowed, outlives the clients.
   EmbeddedBroker* embedded_broker = nullptr;

@@ -12,9 +12,11 @@ struct Topics {
   std::string inbox_actions = "inbox-actions";
   std::string dead_letters = "dead-letters";
 
-  /// The same names with `prefix` before each.
-  static Topics WithPrefix(const std::string& prefix) {
+  /// The same names with `prefix` before each; `notifications` may have another name.
+  static Topics WithPrefix(const std::string& prefix,
+                           const std::string& notifications = "notifications") {
     Topics topics;
+    topics.notifications = notifications;
     for (std::string* name : {&topics.events, &topics.users, &topics.notifications,
                               &topics.inbox_actions, &topics.dead_letters}) {
       name->insert(0, prefix);
