@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,8 +10,44 @@
 #include <functional>
 #include <set>
 
+#include "base/mutex.h"
 #include "state/task_state.h"
 #include "tests/state/task_state_fixture.h"
+
+namespace {
+
+/// The files that this process has synced, RocksDB's calls included.
+class SyncedFiles {
+ public:
+  void Add(int file) {
+    std::error_code gone;
+    const auto path =
+        std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(file), gone);
+    const base::MutexLock lock(mutex_);
+    paths_.insert(path);
+  }
+  bool Contains(const std::filesystem::path& path) const {
+    const base::MutexLock lock(mutex_);
+    return paths_.contains(path);
+  }
+
+  static SyncedFiles& Instance() {
+    static SyncedFiles files;
+    return files;
+  }
+
+ private:
+  mutable base::Mutex mutex_;
+  std::set<std::filesystem::path> paths_ GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+/// In front of the C library's.
+extern "C" int fdatasync(int file) {
+  SyncedFiles::Instance().Add(file);
+  return static_cast<int>(syscall(SYS_fdatasync, file));
+}
 
 namespace state {
 namespace {
@@ -57,6 +94,21 @@ TEST_F(ReopenTest, ShowsCommittedRowsAndPositionsAgain) {
   EXPECT_THAT(ScanAll(state->Store("rows")), ElementsAre(Pair("a", "1")));
   EXPECT_THAT(ScanAll(state->Store("index")), ElementsAre(Pair("i", "2")));
   EXPECT_EQ(state->AllPositions(), (Positions{{Tp("events", 0), {7}}, {Tp("events", 1), {9}}}));
+}
+
+/// The rows of that log go back into memory. When RocksDB puts those of one store, or the positions,
+/// into a table file, it does not sync a log that it did not begin itself.
+TEST_F(ReopenTest, MakesTheLogThatItFindsOutliveTheMachine) {
+  RunAndKill([&] {
+    auto state = OpenState();
+    if (state == nullptr) return false;
+    state->Store("rows").Put("a", "1");
+    return state->Commit({{Tp("events", 0), {7}}}).ok();
+  });
+  const std::filesystem::path log = std::filesystem::canonical(NewestLog(Options().directory));
+  auto state = OpenState();
+  EXPECT_TRUE(std::filesystem::exists(log)) << "its rows are in no table file";
+  EXPECT_TRUE(SyncedFiles::Instance().Contains(log));
 }
 
 TEST_F(ReopenTest, KeepsPositionsThatACommitDoesNotName) {
