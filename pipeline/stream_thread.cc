@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "pipeline/dead_letter.h"
+#include "pipeline/departed_members.h"
 #include "pipeline/partitioner.h"
 #include "pipeline/state_directory.h"
 
@@ -152,6 +153,7 @@ base::Status StreamThread::MakeProducer() {
     RETURN_IF_ERROR((*producer)->InitTransactions(shared_.config.request_timeout));
   }
   producer_ = std::move(*producer);
+  producer_made_at_ = shared_.clock.Monotonic();
   return base::Status::Ok();
 }
 
@@ -170,6 +172,9 @@ base::Status StreamThread::MakeConsumer() {
 
 base::Status StreamThread::Connect() {
   RETURN_IF_ERROR(CountCrash());
+  // Whoever is not in the group for so long may have been fenced by another instance meanwhile
+  // (DepartedMembers). That would come out at the first transaction only, after the restore.
+  if (shared_.clock.Monotonic() - producer_made_at_ >= DepartedMembers::kAbsence) producer_.reset();
   RETURN_IF_ERROR(MakeProducer());
   RETURN_IF_ERROR(MakeConsumer());
   std::unique_ptr<Consumer> consumer = std::move(prepared_consumer_);

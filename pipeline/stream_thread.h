@@ -154,6 +154,7 @@ class StreamThread : private RebalanceListener {
   const std::string name_;
 
   std::unique_ptr<Producer> producer_;
+  std::chrono::nanoseconds producer_made_at_{0};
   std::unique_ptr<Consumer> consumer_;
   /// Not subscribed yet.
   std::unique_ptr<Consumer> prepared_consumer_;

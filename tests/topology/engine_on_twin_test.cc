@@ -175,6 +175,23 @@ TEST_F(EngineOnTwin, LetsNoZombieCommit) {
   EXPECT_THAT(cluster_.OpenTransactions(), IsEmpty());
 }
 
+TEST_F(EngineOnTwin, JoinsWithAProducerThatNobodyFencedWhileItReadItsTables) {
+  auto a = Start("a");
+  // As another instance does for a member that stays away for longer than it takes to come back.
+  support::FakeClients others(cluster_);
+  auto producer = others.NewTransactionalProducer("app-a-0");
+  ASSERT_TRUE(producer.ok());
+  ASSERT_TRUE((*producer)->InitTransactions(std::chrono::seconds(1)).ok());
+  clock_.Advance(std::chrono::seconds(2));
+  Follow("2", "1");
+  int joins = 0;
+  a->clients().SetStepHook([&](std::string_view step) {
+    if (step == "consumer.subscribe.before") ++joins;
+  });
+  ASSERT_TRUE(a->RunUntil([&] { return a->InboxTotal("1") == 1; }));
+  EXPECT_EQ(joins, 1);
+}
+
 TEST_F(EngineOnTwin, EndsWhenAnotherProcessHasItsInstanceId) {
   auto a = Start("a");
   ASSERT_TRUE(a->RunUntil([&] { return a->engine().Ready(); }));
