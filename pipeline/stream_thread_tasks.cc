@@ -202,6 +202,8 @@ base::Status StreamThread::OpenCreatedTasks() {
   std::stable_partition(created.begin(), created.end(), [this](const Task* task) {
     return !shared_.topology.StoreSpecs(task->id().subtopology).empty();
   });
+  // One whose rows somebody still holds keeps no other from starting.
+  base::Status held;
   for (Task* task : created) {
     for (Task::Input& input : task->inputs()) {
       input.committed.reset();
@@ -209,9 +211,14 @@ base::Status StreamThread::OpenCreatedTasks() {
         input.committed = it->second;
       }
     }
-    RETURN_IF_ERROR(OpenTask(*task, *starts, changelog_ends));
+    base::Status opened = OpenTask(*task, *starts, changelog_ends);
+    if (opened.code() != base::StatusCode::kUnavailable) {
+      RETURN_IF_ERROR(opened);
+    } else if (held.ok()) {
+      held = std::move(opened);
+    }
   }
-  return base::Status::Ok();
+  return held;
 }
 
 /// Committed position, else the stored one, else the earliest record there is.

@@ -184,6 +184,31 @@ TEST_F(EngineWithThreads, StartsBesideTasksThatCannotBeOpened) {
   EXPECT_EQ(herald.InboxTotal("1"), 20);
 }
 
+TEST_F(EngineWithThreads, ATaskWhoseRowsAreHeldKeepsNoOtherFromStarting) {
+  const std::filesystem::path tasks = scratch_.path() / "state" / "tasks";
+  {
+    RunningHerald herald(cluster_, Config());
+    ASSERT_TRUE(herald.Start().ok());
+    ASSERT_TRUE(herald.WaitUntilReady());
+    herald.engine().Stop();
+  }
+  const std::string mine = "1";
+  const base::Partition free = pipeline::PartitionForKey(mine, kPartitions);
+  state::SharedMemory memory(kMemoryBytes, kMemoryBytes);
+  auto held = state::TaskState::Open(
+      {tasks / ("1_" + std::to_string(1 - free.value)),
+       {{std::string(kInboxStore), true}, {std::string(kInboxUnreadStore), false}},
+       &memory});
+  ASSERT_TRUE(held.ok()) << held.status().ToString();
+  RunningHerald herald(cluster_, Config());
+  ASSERT_TRUE(herald.Start().ok());
+  Follow(100, 20, mine);
+  EXPECT_TRUE(herald.WaitUntil([&] { return herald.InboxTotal(mine) == 20; }));
+  EXPECT_FALSE(herald.engine().Status().ready);
+  held = base::Status::Unavailable("closed");
+  EXPECT_TRUE(herald.WaitUntilReady());
+}
+
 TEST_F(EngineWithThreads, ClosesAgainWhatItOpenedAheadAndIsNotGiven) {
   const std::filesystem::path tasks = scratch_.path() / "state" / "tasks";
   {
