@@ -417,9 +417,17 @@ void Engine::OpenAhead(const std::stop_token& stop, const std::vector<base::Task
     if (stop.stop_requested() || id.subtopology >= topology_.subtopology_count()) continue;
     const std::vector<state::StoreSpec> stores = topology_.StoreSpecs(id.subtopology);
     if (stores.empty()) continue;
-    // What cannot be opened is met again by the thread that is given the task.
-    auto opened = shared_->states.Open({directory_->TaskDirectory(id), stores, &memory_});
-    if (opened.ok()) tasks_.Deposit(id, std::move(*opened), clock_.Monotonic());
+    // What cannot be opened is met again by the thread that is given the task, and so is an
+    // exception.
+    try {
+      auto opened = shared_->states.Open({directory_->TaskDirectory(id), stores, &memory_});
+      if (opened.ok()) tasks_.Deposit(id, std::move(*opened), clock_.Monotonic());
+      // But for a failed write: that database stays open and locked until the process ends.
+      if (opened.status().code() == base::StatusCode::kFatal) Fail(opened.status());
+    } catch (const std::exception& exception) {
+      base::LogWarn("task not opened ahead",
+                    {{"task", id.ToString()}, {"exception", exception.what()}});
+    }
   }
   const base::MutexLock lock(mutex_);
   --opening_ahead_;
@@ -442,7 +450,12 @@ void Engine::AwaitJoining(const std::stop_token& stop, int slot) {
 
 base::Status Engine::RunUntilFailure(const std::stop_token& stop, int slot) {
   StreamThread thread(*shared_, instance_id_, slot);
-  thread.Prepare();
+  try {
+    thread.Prepare();
+  } catch (const std::exception& exception) {
+    // Its first turn meets it again, if it is not gone by then.
+    base::LogWarn("not prepared", {{"thread", slot}, {"exception", exception.what()}});
+  }
   AwaitJoining(stop, slot);
   base::Status failure;
   while (!stop.stop_requested()) {

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -219,6 +220,34 @@ TEST_F(Healing, AThreadThatIsHealedGoesOnWhereItWas) {
       RunUntil(process, [&] { return Values("out").size() + Values("dead-letters").size() == 2; });
   ASSERT_TRUE(ran.ok()) << ran.ToString();
   process.engine.Stop();
+}
+
+/// Its first try to make a producer comes to nothing.
+class OutOfMemoryOnce : public support::FakeClients {
+ public:
+  using FakeClients::FakeClients;
+  base::Result<std::unique_ptr<Producer>> NewTransactionalProducer(
+      const std::string& transactional_id) override {
+    if (!thrown_.exchange(true)) throw std::bad_alloc();
+    return FakeClients::NewTransactionalProducer(transactional_id);
+  }
+
+ private:
+  std::atomic<bool> thrown_ = false;
+};
+
+TEST_F(Healing, AnExceptionBeforeItJoinsEndsNothing) {
+  base::Metrics metrics;
+  OutOfMemoryOnce clients(cluster_);
+  Engine engine(*topology_, Config("a", /*failures_max=*/2), Specs(), 1, clients,
+                base::SystemClock::Instance(), metrics);
+  ASSERT_TRUE(engine.Start(interrupted_).ok());
+  Say({"a"});
+  const auto deadline = base::SystemClock::Instance().Monotonic() + kPatience;
+  while (Values("out").empty() && base::SystemClock::Instance().Monotonic() < deadline) {
+    ASSERT_TRUE(engine.WaitForFailure(kLook).ok());
+  }
+  EXPECT_THAT(Values("out"), ElementsAre("a"));
 }
 
 TEST(Standstill, WithdrawsWhatOthersMayHaveByNow) {
