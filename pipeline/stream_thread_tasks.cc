@@ -268,9 +268,11 @@ base::Result<std::unique_ptr<state::TaskState>> StreamThread::OpenState(
     state = std::move(taken.state);
     *repair = std::move(taken.repair);
   }
-  const bool distrusted = distrusted_.erase(task.id()) > 0;
-  return OpenTaskState(shared_, task.id(), std::move(state), distrusted, changelog_starts,
-                       changelog_ends);
+  auto opened = OpenTaskState(shared_, task.id(), std::move(state),
+                              distrusted_.contains(task.id()), changelog_starts, changelog_ends);
+  // Not before they are gone: a query may hold them, and then this is tried again.
+  if (opened.ok()) distrusted_.erase(task.id());
+  return opened;
 }
 
 base::Status StreamThread::StartRunning(Task& task, int64_t replayed) {

@@ -15,6 +15,7 @@
 #include "stages/inbox_query.h"
 #include "stages/inbox_rows.h"
 #include "stages/notification_topology.h"
+#include "state/task_state.h"
 #include "tests/support/fake_kafka.h"
 #include "tests/support/scratch_directory.h"
 #include "tests/support/stepped_engine.h"
@@ -253,6 +254,43 @@ TEST_F(EngineOnTwin, ThrowsAwayRowsThatAreAheadOfTheChangelog) {
   a = Start("a");
   ASSERT_TRUE(a->RunUntil([&] { return a->engine().Ready(); }));
   EXPECT_EQ(a->InboxTotal("1"), 0);
+}
+
+TEST_F(EngineOnTwin, ThrowsAwayUnreadableRowsAlsoWhenAQueryHoldsThemForAWhile) {
+  auto a = Start("a");
+  Follow("2", "1");
+  ASSERT_TRUE(a->RunUntil([&] { return a->InboxTotal("1") == 1; }));
+  a->engine().Stop();
+  a.reset();
+  {
+    state::SharedMemory memory(kMemoryBytes, kMemoryBytes);
+    auto rows = state::TaskState::Open(
+        {scratch_.path() / "a" / "tasks" / "1_0",
+         {{std::string(kInboxStore), true}, {std::string(kInboxUnreadStore), false}},
+         &memory});
+    ASSERT_TRUE(rows.ok()) << rows.status().ToString();
+    (*rows)->BeginRecord();
+    (*rows)->Store(kInboxStore).Put(InboxKeys("1").Head(), "unreadable");
+    ASSERT_TRUE((*rows)->Commit({}).ok());
+  }
+  a = Start("a");
+  ASSERT_TRUE(a->RunUntil([&] { return a->engine().Ready(); }));
+  auto query = a->engine().stores().Find(kInboxStore, {0}).reader->Snapshot();
+  int joins = 0;
+  a->clients().SetStepHook([&](std::string_view step) {
+    if (step == "consumer.subscribe.before") ++joins;
+  });
+  Follow("3", "1");
+  a->Run(50);
+  EXPECT_FALSE(a->engine().Ready());
+  query.reset();
+  const base::TopicPartition notifications{"notifications", base::Partition{0}};
+  ASSERT_TRUE(a->RunUntil([&] {
+    return a->engine().Ready() &&
+           cluster_.CommittedPositions("app").at(notifications) == cluster_.LogEnd(notifications);
+  }));
+  EXPECT_EQ(a->InboxTotal("1"), 2);
+  EXPECT_EQ(joins, 1);
 }
 
 TEST_F(EngineOnTwin, SharesPartitionsBetweenItsThreads) {
