@@ -140,7 +140,16 @@ std::vector<ConfigKey> MakeKeys() {
       Switch("--accept-new-cluster", "accept_new_cluster", &Options::accept_new_cluster,
              "Move a state directory of another cluster aside instead of refusing it"),
       Choice("--log-level", "log.level", &Options::log_level,
-             {"trace", "debug", "info", "warn", "error"}, "Log lines below this level are dropped"),
+             {"trace", "debug", "info", "warn", "error"},
+             "Log lines below this level are dropped; SIGUSR1: one level more, SIGUSR2: this again"),
+      Choice("--log-format", "log.format", &Options::log_format, {"auto", "text", "json"},
+             "auto: text on a terminal, JSON elsewhere and in a file"),
+      Text("--log-file", "log.file", &Options::log_file, "The log goes here instead of to stderr",
+           "none: stderr"),
+      Number("--log-rotation-size", "log.rotation_size", &Options::log_rotation_size_mib, 1,
+             1'048'576, "MiB of the log file after which the next one is begun"),
+      Number("--log-rotation-count", "log.rotation_count", &Options::log_rotation_count, 0,
+             base::kLogRotationCountMax, "Older log files that are kept beside it"),
   };
 }
 

@@ -108,7 +108,8 @@ std::string ResetCommand::CheckOptions() {
   for (const std::string& property : options_.properties) {
     const size_t equals = property.find('=');
     if (equals == std::string::npos || equals == 0) {
-      return "-X wants key=value, not \"" + property + "\"";
+      // Not what it says instead: that may be a password.
+      return "-X wants key=value: one has no '=' behind a key";
     }
     properties_[property.substr(0, equals)] = property.substr(equals + 1);
   }

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <iostream>
 #include <memory>
 #include <optional>
 #include <system_error>
@@ -393,6 +394,7 @@ base::Status Run::Serve(const std::atomic<bool>& stopping) {
     // Before ready this also looks whether it is; afterwards it only waits to be woken.
     const milliseconds wait = ready ? milliseconds(60'000) : kReadyLookEvery;
     RETURN_IF_ERROR(engine_->WaitForFailure(wait));
+    base::WriteLogRepeats(/*all=*/false);
     if (!ready && Readiness().ok()) {
       ready = true;
       RETURN_IF_ERROR(ready_file_.Write(http_addresses_, options_.brokers));
@@ -420,17 +422,35 @@ void Run::Stop(int exit_code) {
   clients_.reset();
 }
 
+/// One level more is logged; trace is the last.
+void MoreLog() {
+  const base::LogLevel level = base::GetLogLevel();
+  base::ChangeLogLevel(level == base::LogLevel::kTrace
+                           ? level
+                           : static_cast<base::LogLevel>(static_cast<int>(level) - 1));
+}
+
 }  // namespace
 
 int RunHerald(RunOptions options) {
-  base::SetLogLevel(options.parsed_log_level);
+  base::LogOptions log;
+  log.level = options.parsed_log_level;
+  log.format = options.parsed_log_format;
+  log.file = options.log_file;
+  log.rotation_size_bytes = options.log_rotation_size_mib << 20;
+  log.rotation_count = options.log_rotation_count;
+  if (const base::Status opened = base::ConfigureLog(log); !opened.ok()) {
+    base::LogError("herald ends", {{"why", opened.ToString()}});
+    return kExitFailure;
+  }
   Run* running = nullptr;
   base::Mutex mutex;
-  Signals signals([&] {
+  const auto on_stop = [&] {
     const base::MutexLock lock(mutex);
     base::LogInfo("stopping");
     if (running != nullptr) running->OnSignal();
-  });
+  };
+  Signals signals(on_stop, MoreLog, [level = log.level] { base::ChangeLogLevel(level); });
   base::LogInfo("herald starts",
                 {{"version", base::BuildVersion()},
                  {"role", RoleName(options.parsed_role)},
@@ -452,9 +472,15 @@ int RunHerald(RunOptions options) {
   }
   if (signals.stopping()) {
     base::LogInfo("stopped");
+    base::WriteLogRepeats(/*all=*/true);
     return 0;
   }
+  base::WriteLogRepeats(/*all=*/true);
   base::LogError("herald ends", {{"why", status.ToString()}});
+  // Whoever started it looks here first.
+  if (!log.file.empty()) {
+    std::cerr << "herald ends: " << status.ToString() << "\n(its log is " << log.file << ")\n";
+  }
   return kExitFailure;
 }
 

@@ -173,7 +173,8 @@ std::string RunOptions::Finish(const NameOf& name_of_key) {
     std::string name;
     std::string value;
     if (!ParseProperty(property, &name, &value)) {
-      return "-X wants key=value, not \"" + property + "\"";
+      // Not what it says instead: that may be a password.
+      return "-X wants key=value: one has no '=' behind a key";
     }
     parsed_properties[name] = value;
   }
@@ -190,6 +191,9 @@ std::string RunOptions::Finish(const NameOf& name_of_key) {
   if (!base::ParseLogLevel(log_level, &parsed_log_level)) {
     return name_of("log.level") + " wants trace, debug, info, warn or error, not \"" + log_level +
            "\"";
+  }
+  if (!base::ParseLogFormat(log_format, &parsed_log_format)) {
+    return name_of("log.format") + " wants auto, text or json, not \"" + log_format + "\"";
   }
   if (std::string wrong = CheckNames(*this, name_of); !wrong.empty()) return wrong;
   if (!advertise.empty() && advertise.find_last_of(':') == std::string::npos) {

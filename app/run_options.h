@@ -62,6 +62,10 @@ struct RunOptions {
   bool producer_return_successes = true;
   std::vector<std::string> properties;
   std::string log_level = "info";
+  std::string log_format = "auto";
+  std::string log_file;
+  uint64_t log_rotation_size_mib = 64;
+  int log_rotation_count = 5;
   std::string ready_file;
   bool accept_new_cluster = false;
 
@@ -75,6 +79,7 @@ struct RunOptions {
   std::map<std::string, std::string> parsed_properties;
   std::chrono::milliseconds parsed_inbox_age_max{0};
   base::LogLevel parsed_log_level = base::LogLevel::kInfo;
+  base::LogFormat parsed_log_format = base::LogFormat::kAuto;
   /// What works but is worth a word at start.
   std::vector<std::string> warnings;
 

@@ -511,8 +511,8 @@ void Engine::RunStreamThread(const std::stop_token& stop, int slot) {
                                       " times in a row, the last time: " + failure.message()));
     }
     base::LogError("a stream thread failed and is replaced",
-                   {{"thread", slot}, {"why", failure.ToString()}, {"failures in a row", failures},
-                    {"wait ms", wait.count()}});
+                   {{"thread", slot}, {"why", failure.ToString()}, {"failures", failures},
+                    {"wait_ms", wait.count()}});
     replaced.Increment();
     Pause(stop, wait);
     wait = std::min(wait * 2, config_.replace_wait_max);

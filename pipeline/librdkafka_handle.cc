@@ -76,6 +76,18 @@ std::map<std::string, char> PropertyScopes() {
   return scopes;
 }
 
+/// `reason` without `value`, which may be a secret. One of a few letters is none, and may stand in
+/// the reason by chance.
+std::string WithoutValue(std::string reason, const std::string& value) {
+  constexpr size_t kSecretBytesMin = 4;
+  constexpr std::string_view kHidden = "***";
+  if (value.size() < kSecretBytesMin) return reason;
+  for (size_t at = 0; (at = reason.find(value, at)) != std::string::npos; at += kHidden.size()) {
+    reason.replace(at, value.size(), kHidden);
+  }
+  return reason;
+}
+
 base::Status Set(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) {
   std::array<char, kReasonBytesMax> reason{};
   switch (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), reason.data(), reason.size())) {
@@ -85,7 +97,7 @@ base::Status Set(rd_kafka_conf_t* conf, const std::string& name, const std::stri
       return base::Status::InvalidArgument("librdkafka knows no property \"" + name + "\"");
     default:
       return base::Status::InvalidArgument("librdkafka property \"" + name +
-                                           "\": " + reason.data());
+                                           "\": " + WithoutValue(reason.data(), value));
   }
 }
 

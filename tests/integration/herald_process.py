@@ -128,6 +128,8 @@ class Herald:
         if "--state-dir" not in arguments:
             self._command += ["--state-dir", str(self.state_dir)]
         self._command += ["--listen", listen, "--ready-file", str(self.ready_file)]
+        if "--log-format" not in arguments:  # what the tests look for in it is written as text
+            self._command += ["--log-format", "text"]
         self._user = user
         self._process = None
         self._log_start = 0

@@ -6,6 +6,8 @@
 
 import itertools
 import json
+import os
+import signal
 import subprocess
 import time
 import unittest
@@ -288,6 +290,17 @@ class Serving(WithHerald):
         self.assertEqual(items, [])
         self.assertEqual(page["counts"], {"total": 0, "unread": 0, "unseen": 0})
         self.assertIsNone(page["next"])
+
+    def test_a_signal_makes_the_log_say_more_and_another_undoes_it(self):
+        for number, says in (
+            (signal.SIGUSR1, "from=info to=debug"),
+            (signal.SIGUSR2, "from=debug to=info"),
+        ):
+            os.kill(self.herald.pid, number)
+            end = time.monotonic() + WAIT_S
+            while says not in self.herald.log():
+                self.assertLess(time.monotonic(), end, self.herald.log_tail())
+                time.sleep(POLL_S)
 
     def test_promtool_finds_the_metrics_clean(self):
         self.settle(self.someone())

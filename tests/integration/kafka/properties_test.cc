@@ -54,6 +54,32 @@ TEST(LibrdkafkaProperties, NamesOneWithABadValue) {
   EXPECT_THAT(status.message(), HasSubstr("fetch.wait.max.ms"));
 }
 
+TEST(LibrdkafkaProperties, SaysNoValueThatMayBeASecret) {
+  testing::internal::CaptureStderr();
+  std::string said;
+  for (const auto& [name, value] : std::map<std::string, std::string>{
+           {"sasl.pasword", "hunter2"},
+           {"sasl.mechanism", "hunter2"},
+           {"security.protocol", "hunter2"},
+           {"ssl.key.pem", "hunter2"},
+           {"ssl.key.password", "hunter2"},
+           {"ssl.certificate.pem", "hunter2"},
+           {"sasl.oauthbearer.config", "hunter2"},
+           {"fetch.wait.max.ms", "hunter2"}}) {
+    const base::Status status = StatusOf({{name, value}, {"debug", "all"}});
+    said += name + ": " + status.ToString() + "\n";
+  }
+  said += StatusOf({{"security.protocol", "SASL_PLAINTEXT"},
+                    {"sasl.mechanism", "PLAIN"},
+                    {"sasl.username", "herald"},
+                    {"sasl.password", "hunter2"},
+                    {"debug", "all"}})
+              .ToString();
+  said += testing::internal::GetCapturedStderr();
+  EXPECT_THAT(said, HasSubstr("sasl.pasword"));
+  EXPECT_THAT(said, testing::Not(HasSubstr("hunter2"))) << said;
+}
+
 TEST(LibrdkafkaProperties, RefusesOneThatHeraldsGuaranteesStandOn) {
   for (const std::string name : {"isolation.level", "enable.auto.commit", "transactional.id"}) {
     const base::Status status = StatusOf({{name, "true"}});
