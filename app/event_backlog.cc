@@ -10,9 +10,10 @@ EventBacklog::EventBacklog(std::unique_ptr<pipeline::AsyncProducer> producer, st
 
 void EventBacklog::Produce(std::string_view topic, base::Partition partition,
                            std::optional<std::string_view> key,
-                           std::optional<std::string_view> value, Delivered delivered) {
+                           std::optional<std::string_view> value,
+                           const pipeline::Headers& headers, Delivered delivered) {
   if (topic != topic_) {
-    return producer_->Produce(topic, partition, key, value, std::move(delivered));
+    return producer_->Produce(topic, partition, key, value, headers, std::move(delivered));
   }
   const size_t bytes = key.value_or("").size() + value.value_or("").size();
   {
@@ -20,7 +21,7 @@ void EventBacklog::Produce(std::string_view topic, base::Partition partition,
     const base::MutexLock lock(shared_->mutex);
     shared_->partitions[partition].bytes += bytes;
   }
-  producer_->Produce(topic, partition, key, value,
+  producer_->Produce(topic, partition, key, value, headers,
                      [shared = shared_, partition, bytes,
                       delivered = std::move(delivered)](const base::Result<base::Offset>& outcome) {
                        {

@@ -33,7 +33,7 @@ class EventBacklog : public pipeline::AsyncProducer {
 
   void Produce(std::string_view topic, base::Partition partition,
                std::optional<std::string_view> key, std::optional<std::string_view> value,
-               Delivered delivered) override;
+               const pipeline::Headers& headers, Delivered delivered) override;
   base::Status Flush(pipeline::milliseconds timeout) override { return producer_->Flush(timeout); }
 
   /// More might push out what was not read.

@@ -8,16 +8,9 @@
 
 #include "base/ids.h"
 #include "base/status.h"
+#include "pipeline/record.h"
 
 namespace pipeline {
-
-/// A record, by its place.
-struct RecordPlace {
-  base::TopicPartition tp;
-  base::Offset offset;
-
-  bool operator==(const RecordPlace&) const = default;
-};
 
 /// Which record a stream thread has in a stage's hands right now, kept in a small mapped file: it
 /// outlives the process without a write of our own, whatever ends the process, and costs two stores

@@ -14,7 +14,7 @@ std::string_view ReasonCode(std::string_view message) {
 }
 
 Headers DeadLetterHeaders(const RawRecord& record, std::string_view stage,
-                          const base::Status& why) {
+                          const base::Status& why, const RecordTrace& trace) {
   Headers headers = {
       {"reason", why.message()},
       {"stage", std::string(stage)},
@@ -25,6 +25,11 @@ Headers DeadLetterHeaders(const RawRecord& record, std::string_view stage,
   };
   if (record.value.has_value() && record.value->size() > kDeadLetterValueBytesMax) {
     headers.emplace_back("truncated", std::to_string(record.value->size()));
+  }
+  if (trace.headers.empty()) {
+    headers.emplace_back(std::string(base::kTraceParentHeader), trace.context.ToTraceParent());
+  } else {
+    headers.insert(headers.end(), trace.headers.begin(), trace.headers.end());
   }
   return headers;
 }

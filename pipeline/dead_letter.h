@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "pipeline/record.h"
+#include "pipeline/record_trace.h"
 
 namespace pipeline {
 
@@ -20,7 +21,8 @@ std::string_view ReasonCode(std::string_view message);
 
 /// The headers of the dead letter for `record`, refused by node `stage` with `why`: reason, stage,
 /// topic, partition, offset, timestamp; `truncated` = the original size in bytes where the value
-/// was cut.
-Headers DeadLetterHeaders(const RawRecord& record, std::string_view stage, const base::Status& why);
+/// was cut; `traceparent`, and the `tracestate` that came.
+Headers DeadLetterHeaders(const RawRecord& record, std::string_view stage, const base::Status& why,
+                          const RecordTrace& trace);
 
 }  // namespace pipeline

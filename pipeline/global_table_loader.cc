@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "base/log.h"
+#include "pipeline/record_log.h"
+#include "pipeline/record_trace.h"
 #include "pipeline/state_directory.h"
 
 namespace pipeline {
@@ -175,9 +177,10 @@ base::Status GlobalTableLoader::Apply(const RecordBatch& batch) {
                              : table_.Validate(record);
     if (!valid.ok()) {
       refused_.Increment();
-      base::LogWarn("record of a global table passed over",
-                    {{"topic", table_.topic()}, {"partition", record.metadata.partition.value},
-                     {"offset", record.metadata.offset.value}, {"why", valid.message()}});
+      const RecordPlace place{{table_.topic(), record.metadata.partition}, record.metadata.offset};
+      const RecordTrace trace = ReadTrace(batch.ReadHeaders(i)).value_or(TraceOfPlace(place));
+      LogRecord(base::LogLevel::kWarn, "record of a global table passed over",
+                {"global", place, trace.context.TraceIdText()}, {{"why", valid.message()}});
       continue;
     }
     if (record.value.has_value()) {

@@ -187,7 +187,13 @@ class AsyncProducer {
   /// within the delivery time-out, or the bounded queue is full).
   virtual void Produce(std::string_view topic, base::Partition partition,
                        std::optional<std::string_view> key, std::optional<std::string_view> value,
-                       Delivered delivered) = 0;
+                       const Headers& headers, Delivered delivered) = 0;
+  /// A record without headers.
+  void Produce(std::string_view topic, base::Partition partition,
+               std::optional<std::string_view> key, std::optional<std::string_view> value,
+               Delivered delivered) {
+    Produce(topic, partition, key, value, Headers(), std::move(delivered));
+  }
 
   /// Waits for all that is queued.
   virtual base::Status Flush(milliseconds timeout) = 0;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "pipeline/librdkafka_enqueue.h"
 
 namespace pipeline {
 namespace {
@@ -34,13 +35,6 @@ rdkafka::Settings AsyncProducerSettings(const LibrdkafkaOptions& options, int64_
       {"enable.metrics.push", "false"},
   };
 }
-
-const void* Data(const std::optional<std::string_view>& bytes) {
-  if (!bytes) return nullptr;
-  return bytes->empty() ? "" : bytes->data();
-}
-
-size_t Size(const std::optional<std::string_view>& bytes) { return bytes ? bytes->size() : 0; }
 
 base::Status FailureOf(rd_kafka_resp_err_t error, const std::string& where) {
   const std::string text = "producing to " + where + ": " + rdkafka::ErrorText(error);
@@ -179,7 +173,8 @@ rd_kafka_topic_t* LibrdkafkaAsyncProducer::FindTopic(Connection* connection,
 
 void LibrdkafkaAsyncProducer::Produce(std::string_view topic, base::Partition partition,
                                       std::optional<std::string_view> key,
-                                      std::optional<std::string_view> value, Delivered delivered) {
+                                      std::optional<std::string_view> value,
+                                      const Headers& headers, Delivered delivered) {
   {
     const base::MutexLock lock(mutex_);
     ++waiting_;
@@ -189,13 +184,12 @@ void LibrdkafkaAsyncProducer::Produce(std::string_view topic, base::Partition pa
   rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
   if (handle != nullptr) {
     auto waiting = std::make_unique<Delivered>(std::move(delivered));
-    if (rd_kafka_produce(handle, partition.value, RD_KAFKA_MSG_F_COPY,
-                         const_cast<void*>(Data(value)), Size(value), Data(key), Size(key),
-                         waiting.get()) == 0) {
+    error = rdkafka::Enqueue(current->handle.get(),
+                             {handle, partition, key, value, &headers, waiting.get()});
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
       static_cast<void>(waiting.release());  // OnDelivery() owns it now
       return;
     }
-    error = rd_kafka_last_error();
     delivered = std::move(*waiting);
   }
   Fail(std::move(delivered),

@@ -25,7 +25,7 @@ class LibrdkafkaAsyncProducer : public AsyncProducer {
 
   void Produce(std::string_view topic, base::Partition partition,
                std::optional<std::string_view> key, std::optional<std::string_view> value,
-               Delivered delivered) override;
+               const Headers& headers, Delivered delivered) override;
   base::Status Flush(milliseconds timeout) override;
 
   void FailForGoodForTesting();

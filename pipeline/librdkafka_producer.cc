@@ -1,13 +1,13 @@
 #include "pipeline/librdkafka_producer.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <map>
 #include <utility>
 
 #include "base/check.h"
 #include "pipeline/librdkafka_consumer.h"
+#include "pipeline/librdkafka_enqueue.h"
 
 namespace pipeline {
 namespace {
@@ -78,13 +78,6 @@ bool IsTooLarge(rd_kafka_resp_err_t error) {
 }
 
 /// Null stays null, and empty stays empty.
-const void* Data(const std::optional<std::string_view>& bytes) {
-  if (!bytes) return nullptr;
-  return bytes->empty() ? "" : bytes->data();
-}
-
-size_t Size(const std::optional<std::string_view>& bytes) { return bytes ? bytes->size() : 0; }
-
 /// After these the coordinator may have committed without our knowing.
 bool IsOutcomeUnknown(rd_kafka_resp_err_t error) {
   switch (error) {
@@ -198,43 +191,10 @@ base::Status LibrdkafkaProducer::Produce(const OutgoingRecord& record) {
 }
 
 rd_kafka_resp_err_t LibrdkafkaProducer::Enqueue(const Topic& topic, const OutgoingRecord& record) {
-  // librdkafka reads the bytes only, but its interface says void*.
-  void* value = const_cast<void*>(Data(record.value));
-  void* tag = reinterpret_cast<void*>(static_cast<uintptr_t>(record.tag));
-  if (record.headers == nullptr || record.headers->empty()) {
-    if (rd_kafka_produce(topic.handle.get(), record.partition.value, RD_KAFKA_MSG_F_COPY, value,
-                         Size(record.value), Data(record.key), Size(record.key), tag) == 0) {
-      return RD_KAFKA_RESP_ERR_NO_ERROR;
-    }
-    return rd_kafka_last_error();
-  }
-
-  rdkafka::Owned<rd_kafka_headers_t, rd_kafka_headers_destroy> headers(
-      rd_kafka_headers_new(record.headers->size()));
-  for (const auto& [name, content] : *record.headers) {
-    rd_kafka_header_add(headers.get(), name.data(), static_cast<ssize_t>(name.size()),
-                        content ? content->data() : nullptr,
-                        content ? static_cast<ssize_t>(content->size()) : 0);
-  }
-  std::array<rd_kafka_vu_t, 7> fields{};
-  fields[0].vtype = RD_KAFKA_VTYPE_RKT;
-  fields[0].u.rkt = topic.handle.get();
-  fields[1].vtype = RD_KAFKA_VTYPE_PARTITION;
-  fields[1].u.i32 = record.partition.value;
-  fields[2].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
-  fields[2].u.i = RD_KAFKA_MSG_F_COPY;
-  fields[3].vtype = RD_KAFKA_VTYPE_VALUE;
-  fields[3].u.mem = {value, Size(record.value)};
-  fields[4].vtype = RD_KAFKA_VTYPE_KEY;
-  fields[4].u.mem = {const_cast<void*>(Data(record.key)), Size(record.key)};
-  fields[5].vtype = RD_KAFKA_VTYPE_OPAQUE;
-  fields[5].u.ptr = tag;
-  fields[6].vtype = RD_KAFKA_VTYPE_HEADERS;
-  fields[6].u.headers = headers.get();
-  const rdkafka::Error error(rd_kafka_produceva(handle_.get(), fields.data(), fields.size()));
-  if (error != nullptr) return rd_kafka_error_code(error.get());
-  static_cast<void>(headers.release());  // the record's now
-  return RD_KAFKA_RESP_ERR_NO_ERROR;
+  return rdkafka::Enqueue(handle_.get(),
+                          {topic.handle.get(), record.partition, record.key, record.value,
+                           record.headers,
+                           reinterpret_cast<void*>(static_cast<uintptr_t>(record.tag))});
 }
 
 base::Status LibrdkafkaProducer::EnqueueFailed(rd_kafka_resp_err_t error,

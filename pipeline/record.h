@@ -14,6 +14,14 @@ namespace pipeline {
 /// Names and values as Kafka has them; a null value is kept apart from an empty one.
 using Headers = std::vector<std::pair<std::string, std::optional<std::string>>>;
 
+/// A record, by its place.
+struct RecordPlace {
+  base::TopicPartition tp;
+  base::Offset offset;
+
+  bool operator==(const RecordPlace&) const = default;
+};
+
 /// Where a record came from.
 struct RecordMetadata {
   /// Outlives the processing of the record.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <optional>
 #include <string>
 
 #include "base/status.h"
@@ -30,6 +31,13 @@ concept Decodable = requires(Serde<T> serde, const RawRecord& record) {
 template <typename T>
 concept Encodable = requires(Serde<T> serde, const T& value, std::string& out) {
   { serde.Encode(value, out) } -> std::same_as<void>;
+};
+
+/// A type whose records say which record they were made from: with that, they belong to its trace
+/// (pipeline/record_trace.h) without a header. nullopt: this one does not say.
+template <typename T>
+concept TellsOrigin = requires(Serde<T> serde, const RawRecord& record) {
+  { serde.OriginOf(record) } -> std::same_as<std::optional<RecordPlace>>;
 };
 
 }  // namespace pipeline

@@ -12,6 +12,7 @@
 #include "pipeline/dead_letter.h"
 #include "pipeline/departed_members.h"
 #include "pipeline/partitioner.h"
+#include "pipeline/record_log.h"
 #include "pipeline/state_directory.h"
 
 namespace pipeline {
@@ -117,10 +118,11 @@ base::Status StreamThread::CountCrash() {
     const auto times = shared_.crashes->Crashed(*place, topic_id->second, mark_->Run(),
                                                 shared_.config.request_timeout);
     if (!times.ok()) return times.status();
-    base::LogWarn("a record was in hand when this thread came to its end the last time",
-                  {{"thread", name_}, {"topic", place->tp.topic},
-                   {"partition", place->tp.partition.value}, {"offset", place->offset.value},
-                   {"times in a row", *times}});
+    const base::TaskId task{shared_.topology.SubtopologyOf(place->tp.topic), place->tp.partition};
+    LogRecord(base::LogLevel::kWarn,
+              "a record was in hand when this thread came to its end the last time",
+              {task.ToString(), *place, std::string(kTraceUnknown)},
+              {{"thread", name_}, {"crashes", *times}});
   }
   mark_->Clear();
   return base::Status::Ok();
@@ -379,13 +381,18 @@ base::Status StreamThread::ProcessRecord(Task& task, Task::Input& input, const R
     const base::Partition right = PartitionForKey(*record.key, input.partition_count);
     if (right != input.tp.partition) return SendToItsPartition(task, input, batch, index, right);
   }
-  // The sample that measures latency from the first topic to the last.
+  // What goes onto every record that comes of this one: its trace, when it came with one, and for a
+  // sample the time, which measures latency from the first topic to the last.
   Headers headers;
   const bool sampled = offset.value % kOriginSampleEvery == 0;
   std::optional<int64_t> origin;
   RawRecord told = record;
+  const Headers came = batch.ReadHeaders(index);
+  if (!stateful && !came.empty()) {
+    if (auto trace = ReadTrace(came)) headers = std::move(trace->headers);
+  }
   if (stateful) {
-    for (auto& [name, value] : batch.ReadHeaders(index)) {
+    for (const auto& [name, value] : came) {
       int64_t parsed = 0;
       if (name == kMisplacedHeader && value.has_value()) TakeMisplaced(*value, told.metadata);
       if (name != kOriginHeader || !value.has_value()) continue;
@@ -416,6 +423,12 @@ base::Status StreamThread::ProcessRecord(Task& task, Task::Input& input, const R
     RETURN_IF_ERROR(Refuse(task, input, batch, index, status));
   } else {
     if (status.code() == base::StatusCode::kCorruption) distrusted_.insert(task.id());
+    // What is done about it is told where it is done; which record it was is told here.
+    LogRecord(base::LogLevel::kError, "a record could not be processed",
+              {task.id().ToString(),
+               {input.tp, offset},
+               TraceOf(task, input, batch, index).context.TraceIdText()},
+              {{"stage", task.refused_by()}, {"why", status.ToString()}});
     return status.WithContext("task " + task.id().ToString() + " at " + input.tp.ToString() + "@" +
                               std::to_string(offset.value));
   }
@@ -497,6 +510,14 @@ base::Status StreamThread::SendToItsPartition(Task& task, Task::Input& input,
                                       : "refused-by-broker: " + refused->second.reason));
   } else {
     headers.emplace_back(std::string(kMisplacedHeader), MisplacedText(record.metadata));
+    // A producer with another partitioner makes this every other record: no work that nobody sees.
+    if (base::GetLogLevel() <= base::LogLevel::kDebug) {
+      LogRecord(base::LogLevel::kDebug, "record sent on to the partition of its key",
+                {task.id().ToString(),
+                 {input.tp, record.metadata.offset},
+                 TraceOf(task, input, batch, index).context.TraceIdText()},
+                {{"to_partition", right.value}});
+    }
     OutgoingRecord outgoing;
     outgoing.topic = input.tp.topic;
     outgoing.partition = right;
@@ -529,10 +550,13 @@ base::Status StreamThread::Refuse(const Task& task, const Task::Input& input,
       task.refused_by().empty() ? task.topology().source_name(input.source) : task.refused_by();
   const OnRefused handler = task.topology().on_refused(input.source);
   const std::string reason(ReasonCode(why.message()));
-  base::LogDebug("record refused",
-                 {{"task", task.id().ToString()}, {"stage", stage}, {"topic", input.tp.topic},
-                  {"partition", input.tp.partition.value}, {"offset", record.metadata.offset.value},
-                  {"why", why.message()}});
+  const RecordTrace trace = TraceOf(task, input, batch, index);
+  const LoggedRecord logged{task.id().ToString(),
+                            {input.tp, record.metadata.offset},
+                            trace.context.TraceIdText()};
+  // With the reason in it, so that a flood of one kind does not hold back what is told of another.
+  LogRecord(base::LogLevel::kWarn, "record refused: " + reason, logged,
+            {{"stage", stage}, {"why", why.message()}});
   if (handler == OnRefused::kFail) {
     return base::Status::Fatal("record " + input.tp.ToString() + "@" +
                                std::to_string(record.metadata.offset.value) + " refused by " +
@@ -545,13 +569,11 @@ base::Status StreamThread::Refuse(const Task& task, const Task::Input& input,
   const auto refused = refused_inputs_.find(std::pair(input.tp, record.metadata.offset));
   if (refused != refused_inputs_.end() && refused->second.dead_letter) {
     // The dead letter itself was refused: a topic so configured would stop everything for ever.
-    base::LogError("a dead letter was refused too; the record is dropped",
-                   {{"topic", input.tp.topic}, {"partition", input.tp.partition.value},
-                    {"offset", record.metadata.offset.value},
-                    {"why", refused->second.reason}});
+    LogRecord(base::LogLevel::kError, "a dead letter was refused too; the record is dropped",
+              logged, {{"stage", stage}, {"why", refused->second.reason}});
     return base::Status::Ok();
   }
-  const Headers headers = DeadLetterHeaders(record, stage, why);
+  const Headers headers = DeadLetterHeaders(record, stage, why, trace);
   OutgoingRecord outgoing;
   outgoing.topic = shared_.config.dead_letters_topic;
   const int32_t count = shared_.partition_counts.find(outgoing.topic)->second;
@@ -562,6 +584,19 @@ base::Status StreamThread::Refuse(const Task& task, const Task::Input& input,
   outgoing.tag = MakeTag(input, record.metadata.offset);
   output_bytes_ += outgoing.value.value_or("").size();
   return producer_->Produce(outgoing);
+}
+
+RecordTrace StreamThread::TraceOf(const Task& task, const Task::Input& input,
+                                  const RecordBatch& batch, size_t index) const {
+  const Headers headers = batch.ReadHeaders(index);
+  if (auto trace = ReadTrace(headers)) return std::move(*trace);
+  const RawRecord& record = batch.record(index);
+  if (auto origin = task.topology().OriginOf(input.source, record)) return TraceOfPlace(*origin);
+  RecordMetadata place = record.metadata;
+  for (const auto& [name, value] : headers) {
+    if (name == kMisplacedHeader && value.has_value()) TakeMisplaced(*value, place);
+  }
+  return TraceOfPlace({{input.tp.topic, place.partition}, place.offset});
 }
 
 base::Status StreamThread::PunctuateWhenDue() {

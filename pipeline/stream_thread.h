@@ -17,6 +17,7 @@
 #include "pipeline/crash_mark.h"
 #include "pipeline/engine_shared.h"
 #include "pipeline/kafka_client.h"
+#include "pipeline/record_trace.h"
 #include "pipeline/restorer.h"
 #include "pipeline/standby_tasks.h"
 #include "pipeline/task.h"
@@ -122,7 +123,7 @@ class StreamThread : private RebalanceListener {
   void WipeAndReopen(const base::TaskId& id, const base::Status& why);
   void RenewStamps();
   base::Counter LostCounter(const std::string& topic);
-  void CountLost(const Task::Input& input, int64_t records);
+  void CountLost(const Task& task, const Task::Input& input, base::Offset start);
   void Report(const Task& task);
 
   // The hot path.
@@ -135,6 +136,9 @@ class StreamThread : private RebalanceListener {
                                   size_t index, base::Partition right);
   base::Status Refuse(const Task& task, const Task::Input& input, const RecordBatch& batch,
                       size_t index, const base::Status& why);
+  /// The trace of a record of `batch`; looks at headers and value again, so for what is rare.
+  RecordTrace TraceOf(const Task& task, const Task::Input& input, const RecordBatch& batch,
+                      size_t index) const;
   base::Status PunctuateWhenDue();
   std::pair<Task*, Task::Input*> Route(const RecordMetadata& metadata);
 

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "pipeline/record_log.h"
 #include "pipeline/state_directory.h"
 #include "pipeline/stream_thread.h"
 #include "pipeline/task_opening.h"
@@ -230,7 +231,7 @@ void StreamThread::ResolveStarts(Task& task, const base::Positions& input_starts
       input.next = task.state()->Position(input.tp);
     }
     if (input.next.has_value() && *input.next < earliest) {
-      CountLost(input, earliest.value - input.next->value);
+      CountLost(task, input, earliest);
       input.next = earliest;
     }
     if (!input.next.has_value()) input.next = earliest;
@@ -330,12 +331,10 @@ void StreamThread::MarkCrashed(Task& task) {
     if (!count.has_value() || count->times < shared_.config.crashes_max) continue;
     input.crashed_at = count->offset;
     if (*input.next > count->offset) continue;
-    base::LogError("a record that crashed its stage too often becomes a dead letter",
-                   {{"task", task.id().ToString()},
-                    {"topic", input.tp.topic},
-                    {"partition", input.tp.partition.value},
-                    {"offset", count->offset.value},
-                    {"crashes", count->times}});
+    LogRecord(base::LogLevel::kError,
+              "a record that crashed its stage too often becomes a dead letter",
+              {task.id().ToString(), {input.tp, count->offset}, std::string(kTraceUnknown)},
+              {{"crashes", count->times}});
   }
 }
 
@@ -371,11 +370,14 @@ base::Counter StreamThread::LostCounter(const std::string& topic) {
       "Records that were deleted from a topic before they were processed.", {{"topic", topic}});
 }
 
-void StreamThread::CountLost(const Task::Input& input, int64_t records) {
+/// From where the input would read next up to `start`.
+void StreamThread::CountLost(const Task& task, const Task::Input& input, base::Offset start) {
+  const base::Offset first = input.next.value_or(start);
+  const int64_t records = std::max(int64_t{0}, start.value - first.value);
   LostCounter(input.tp.topic).Increment(static_cast<double>(records));
-  base::LogError(
-      "records were deleted before they were processed",
-      {{"topic", input.tp.topic}, {"partition", input.tp.partition.value}, {"records", records}});
+  LogRecord(base::LogLevel::kError, "records were deleted before they were processed",
+            {task.id().ToString(), {input.tp, first}, std::string(kTraceUnknown)},
+            {{"records", records}});
 }
 
 base::Status StreamThread::HandleOutOfRange() {
@@ -392,7 +394,7 @@ base::Status StreamThread::HandleOutOfRange() {
     if (it == routes_.end()) continue;
     Task::Input& input = *it->second.second;
     const base::Offset start = starts->at(tp);
-    CountLost(input, std::max(int64_t{0}, start.value - input.next.value_or(start).value));
+    CountLost(*it->second.first, input, start);
     input.next = start;
     input.committed = start;
     seek[tp] = start;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -174,6 +175,8 @@ using Children = std::shared_ptr<std::vector<AttachFunction<T>>>;
 class SourceNode : public Node {
  public:
   virtual base::Status Deliver(const RawRecord& record) = 0;
+  /// The record that `record` was made from, when it says so.
+  virtual std::optional<RecordPlace> OriginOf(const RawRecord& record) = 0;
 };
 
 template <typename T>
@@ -190,6 +193,14 @@ class TypedSourceNode : public SourceNode {
     }
     return children.Deliver(
         Record<T>{std::string(raw.key.value_or("")), std::move(*value), raw.metadata});
+  }
+
+  std::optional<RecordPlace> OriginOf(const RawRecord& raw) override {
+    if constexpr (TellsOrigin<T>) {
+      return serde_.OriginOf(raw);
+    } else {
+      return std::nullopt;
+    }
   }
 
   FanOut<T> children;
@@ -278,6 +289,10 @@ class TaskTopology {
   /// when an error says that they must not be used. REQUIRES: a source reads `topic`.
   base::Status Deliver(size_t source, const RawRecord& record) {
     return sources_[source].node->Deliver(record);
+  }
+  /// The record that `record` was made from, when it says so.
+  std::optional<RecordPlace> OriginOf(size_t source, const RawRecord& record) const {
+    return sources_[source].node->OriginOf(record);
   }
   /// The index for Deliver(). REQUIRES: a source of this sub-topology reads `topic`.
   size_t SourceIndex(std::string_view topic) const;

@@ -15,6 +15,7 @@
 #include "serving/json_input.h"
 #include "serving/problem.h"
 #include "serving/produce_event.h"
+#include "serving/request_trace.h"
 #include "serving/router.h"
 #include "serving/uuid.h"
 #include "stages/event.h"
@@ -168,10 +169,12 @@ void EventsApi::PostEvents(const Request& request, const Respond& respond) const
   }
 
   // All are good: from here on each is produced, whatever becomes of the others.
-  const auto batch = std::make_shared<Batch>(std::move(ids), is_array, respond);
+  const RequestTrace trace = TraceOf(request);
+  const auto batch =
+      std::make_shared<Batch>(std::move(ids), is_array, WithTraceResponse(trace, respond));
   for (size_t i = 0; i < ready.size(); ++i) {
     ProduceEvent(
-        backend_, ready[i].key, ready[i].value,
+        backend_, ready[i].key, ready[i].value, trace,
         [batch, i](const base::Result<base::Offset>& outcome) { batch->Delivered(i, outcome); });
   }
 }

@@ -23,9 +23,9 @@ class Forwarder {
   virtual ~Forwarder() = default;
 
   /// Sends `request` as it came (method, target, body, Content-Type) to `to.address`, with the
-  /// header Herald-Forwarded (and Herald-Stale, if it has it), and calls `respond` once, from any thread, with
-  /// the answer; or with a 503 problem with Retry-After when that instance cannot be reached or
-  /// does not answer in time. Does not block. Threads: any.
+  /// header Herald-Forwarded (and Herald-Stale and its trace, if it has them), and calls `respond`
+  /// once, from any thread, with the answer; or with a 503 problem with Retry-After when that
+  /// instance cannot be reached or does not answer in time. Does not block. Threads: any.
   virtual void Forward(const pipeline::Instance& to, const Request& request, Respond respond) = 0;
 };
 

@@ -22,8 +22,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/trace_context.h"
 #include "serving/http_outgoing.h"
 #include "serving/problem.h"
+#include "serving/request_trace.h"
 
 namespace serving {
 namespace {
@@ -163,6 +165,11 @@ class HttpForwarder::Impl {
     }
     if (const auto stale = request.Header(kStaleHeader)) {
       forwarded.headers.emplace_back(kStaleHeader, *stale);
+    }
+    if (request.Header(base::kTraceParentHeader).has_value()) {
+      for (const auto& [name, value] : TraceOf(request).headers) {
+        forwarded.headers.emplace_back(name, value.value_or(""));
+      }
     }
     forwarded.headers.emplace_back(kForwardedHeader, application_id_ + "/" + to.id);
     forwarded.body = request.body;

@@ -139,7 +139,7 @@ void InboxActionsApi::ChangeOne(Kind kind, const Request& request, const Respond
     return respond(
         ToResponse({.status = 404, .detail = "There is no notification of this id in the inbox."}));
   }
-  Apply(action, respond);
+  Apply(action, TraceOf(request), respond);
 }
 
 void InboxActionsApi::ChangeAll(Kind kind, const Request& request, const Respond& respond) const {
@@ -160,23 +160,25 @@ void InboxActionsApi::ChangeAll(Kind kind, const Request& request, const Respond
                                         std::to_string(counts->version) + ".")));
     }
   }
-  Apply(action, respond);
+  Apply(action, TraceOf(request), respond);
 }
 
-void InboxActionsApi::Apply(const stages::InboxAction& action, const Respond& respond) const {
+void InboxActionsApi::Apply(const stages::InboxAction& action, const RequestTrace& trace,
+                            const Respond& respond) const {
   const base::TopicPartition actions{
       backend_.topics.inbox_actions,
       pipeline::PartitionForKey(action.recipient, backend_.notifications_partitions)};
   std::string value;
   pipeline::Serde<stages::InboxAction>().Encode(action, value);
-  const auto waiting = std::make_shared<WaitingAction>(action.recipient, actions, respond);
+  const auto waiting = std::make_shared<WaitingAction>(action.recipient, actions,
+                                                       WithTraceResponse(trace, respond));
   // Weak: what was answered in time is forgotten then, not when its time is over.
   timers_->After(backend_.action_timeout,
                  [&backend = backend_, weak = std::weak_ptr<WaitingAction>(waiting)] {
                    if (const auto late = weak.lock()) GiveUp(backend, *late);
                  });
   backend_.producer->Produce(
-      actions.topic, actions.partition, action.recipient, value,
+      actions.topic, actions.partition, action.recipient, value, trace.headers,
       [&backend = backend_, timers = timers_, waiting](const base::Result<base::Offset>& outcome) {
         // The producer may outlive the backend: only the server's own threads touch that.
         if (!outcome.ok()) {

@@ -6,6 +6,7 @@
 
 #include "serving/backend.h"
 #include "serving/http_message.h"
+#include "serving/request_trace.h"
 #include "serving/timers.h"
 #include "stages/inbox_action.h"
 
@@ -35,7 +36,8 @@ class InboxActionsApi {
                  const Respond& respond) const;
 
   /// Produces the action and responds when it is in the inbox, or when its time is over.
-  void Apply(const stages::InboxAction& action, const Respond& respond) const;
+  void Apply(const stages::InboxAction& action, const RequestTrace& trace,
+             const Respond& respond) const;
 
   const Backend& backend_;
   const std::shared_ptr<Timers> timers_;

@@ -18,9 +18,9 @@ bool IsBacklogged(const Backend& backend, std::string_view first_target) {
 }
 
 void ProduceEvent(const Backend& backend, std::string_view first_target, std::string_view value,
-                  pipeline::AsyncProducer::Delivered delivered) {
+                  const RequestTrace& trace, pipeline::AsyncProducer::Delivered delivered) {
   backend.producer->Produce(backend.topics.events, PartitionOf(backend, first_target), first_target,
-                            value, std::move(delivered));
+                            value, trace.headers, std::move(delivered));
 }
 
 }  // namespace serving

@@ -5,6 +5,7 @@
 #include "base/ids.h"
 #include "pipeline/kafka_client.h"
 #include "serving/backend.h"
+#include "serving/request_trace.h"
 
 /// How events that come over HTTP get onto topic `events`: keyed by their first target, so that the
 /// events for one recipient stay in order. Threads: any.
@@ -14,8 +15,9 @@ namespace serving {
 /// for all events of a request before the first is produced.
 bool IsBacklogged(const Backend& backend, std::string_view first_target);
 
+/// `trace` goes onto the record.
 void ProduceEvent(const Backend& backend, std::string_view first_target, std::string_view value,
-                  pipeline::AsyncProducer::Delivered delivered);
+                  const RequestTrace& trace, pipeline::AsyncProducer::Delivered delivered);
 
 /// What a client that is refused so is told.
 inline constexpr std::string_view kBackloggedDetail =

@@ -17,6 +17,7 @@
 #include "serving/inbox_replies.h"
 #include "serving/problem.h"
 #include "serving/produce_event.h"
+#include "serving/request_trace.h"
 #include "serving/router.h"
 #include "serving/uuid.h"
 #include "stages/event.h"
@@ -224,10 +225,12 @@ void SeedApi::PostSend(const Request& request, const Respond& respond) const {
   event += R"(","type":"message","actor":")" + from + R"(","target":")" + to + R"(","text":)";
   stages::AppendJsonString(event, std::string_view(text));
   event += '}';
-  ProduceEvent(backend_, to, event, [respond](const base::Result<base::Offset>& outcome) {
-    if (!outcome.ok()) return respond(Message(500, outcome.status().message()));
-    respond(Message(200, "Notification sent successfully!"));
-  });
+  // The answer is kafka-notify's, header for header, so it does not tell the trace.
+  ProduceEvent(backend_, to, event, TraceOf(request),
+               [respond](const base::Result<base::Offset>& outcome) {
+                 if (!outcome.ok()) return respond(Message(500, outcome.status().message()));
+                 respond(Message(200, "Notification sent successfully!"));
+               });
 }
 
 void SeedApi::GetNotifications(const Request& request, const Respond& respond) const {

@@ -1,31 +1,17 @@
 #include "serving/uuid.h"
 
-#include <array>
-#include <random>
 #include <string_view>
 
+#include "base/random.h"
+
 namespace serving {
-namespace {
-
-uint64_t RandomBits() {
-  thread_local std::mt19937_64 generator = [] {
-    std::random_device device;
-    std::array<std::random_device::result_type, 16> seeds{};
-    for (auto& seed : seeds) seed = device();
-    std::seed_seq sequence(seeds.begin(), seeds.end());
-    return std::mt19937_64(sequence);
-  }();
-  return generator();
-}
-
-}  // namespace
 
 std::string MakeUuidV7(int64_t now_ms) {
-  const uint64_t random = RandomBits();
+  const uint64_t random = base::RandomBits();
   // 48 bits of time, version 7, 12 random bits; variant 0b10, 62 random bits.
   const uint64_t high =
       (static_cast<uint64_t>(now_ms) << 16) | (uint64_t{7} << 12) | (random & 0xfff);
-  const uint64_t low = (uint64_t{2} << 62) | (RandomBits() >> 2);
+  const uint64_t low = (uint64_t{2} << 62) | (base::RandomBits() >> 2);
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;
   text.reserve(36);

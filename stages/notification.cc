@@ -92,6 +92,13 @@ class NotificationDecoder {
     return notification;
   }
 
+  std::optional<pipeline::RecordPlace> OriginOf(const pipeline::RawRecord& record) {
+    if (!record.value || record.value->size() > kNotificationBytesMax) return std::nullopt;
+    NotificationSource source;
+    if (!reader_.Read(*record.value, fields_).ok() || !TakeSource(source).ok()) return std::nullopt;
+    return pipeline::RecordPlace{{std::move(source.topic), source.partition}, source.offset};
+  }
+
  private:
   /// A record of kafka-notify: somebody sends a text to somebody.
   base::Result<Notification> DecodeForeign(const pipeline::RawRecord& record) {
@@ -271,6 +278,10 @@ Serde<stages::Notification>& Serde<stages::Notification>::operator=(Serde&&) noe
 
 base::Result<stages::Notification> Serde<stages::Notification>::Decode(const RawRecord& record) {
   return decoder_->Decode(record);
+}
+
+std::optional<RecordPlace> Serde<stages::Notification>::OriginOf(const RawRecord& record) {
+  return decoder_->OriginOf(record);
 }
 
 void Serde<stages::Notification>::Encode(const stages::Notification& notification,

@@ -77,6 +77,8 @@ struct pipeline::Serde<stages::Notification> {
   Serde& operator=(Serde&&) noexcept;
 
   base::Result<stages::Notification> Decode(const RawRecord& record);
+  /// Its `source`; nullopt when it has none that can be read.
+  std::optional<RecordPlace> OriginOf(const RawRecord& record);
   static void Encode(const stages::Notification& notification, std::string& value);
 
  private:

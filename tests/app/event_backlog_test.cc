@@ -19,7 +19,8 @@ class HeldProducer : public pipeline::AsyncProducer {
   explicit HeldProducer(std::vector<Delivered>& held) : held_(held) {}
 
   void Produce(std::string_view, base::Partition, std::optional<std::string_view>,
-               std::optional<std::string_view>, Delivered delivered) override {
+               std::optional<std::string_view>, const pipeline::Headers&,
+               Delivered delivered) override {
     held_.push_back(std::move(delivered));
   }
   base::Status Flush(pipeline::milliseconds) override { return base::Status::Ok(); }
@@ -37,7 +38,7 @@ class EventBacklogTest : public ::testing::Test {
   /// A record that makes the partition as full as may be.
   void Fill(const std::string& topic = "events", base::Partition partition = kPartition) {
     const std::string value(kBacklogBytesMax, 'x');
-    backlog_.Produce(topic, partition, std::nullopt, value,
+    backlog_.Produce(topic, partition, std::nullopt, value, {},
                      [this](const base::Result<base::Offset>& outcome) {
                        outcomes_.push_back(outcome.ok());
                      });
@@ -82,7 +83,7 @@ TEST(EventBacklog, LetsReportsComeAfterItIsGone) {
   {
     EventBacklog backlog(std::make_unique<HeldProducer>(held), "events",
                          [](base::Partition) { return std::nullopt; });
-    backlog.Produce("events", kPartition, std::nullopt, "x",
+    backlog.Produce("events", kPartition, std::nullopt, "x", {},
                     [&](const base::Result<base::Offset>& outcome) { delivered = outcome.ok(); });
   }
   held.at(0)(base::Offset{0});

@@ -20,7 +20,11 @@ using testing::MatchesRegex;
 
 class LogTest : public testing::Test {
  protected:
-  ~LogTest() override { EXPECT_TRUE(ConfigureLog({.format = LogFormat::kText}).ok()); }
+  ~LogTest() override {
+    LogOptions options;
+    options.format = LogFormat::kText;
+    EXPECT_TRUE(ConfigureLog(options).ok());
+  }
 
   template <typename Write>
   static std::string Captured(Write write) {
@@ -67,7 +71,8 @@ TEST_F(LogTest, WritesAnObjectALineWhereThereIsNoTerminal) {
     LogError("m\xff\n", {{"text", "a \"b\""}, {"number", 7}});
   });
   EXPECT_THAT(line, MatchesRegex(R"(\{"time":"[0-9]+-[0-9]+-[0-9]+T)"
-                                 R"([0-9]+:[0-9]+:[0-9]+\.[0-9]+Z",.*\n)"));
+                                 R"([0-9]+:[0-9]+:[0-9]+\.[0-9]+Z",.*)"
+                                 "\n"));
   EXPECT_EQ(line.substr(line.find(",\"level\"")),
             R"(,"level":"error","component":"base/log-test","message":"m)"
             "\xEF\xBF\xBD"
@@ -160,8 +165,12 @@ TEST_F(LogFileTest, SaysWhatIsWrongWithItsOptions) {
   const Status opened = ConfigureLog(options);
   EXPECT_EQ(opened.code(), StatusCode::kFatal);
   EXPECT_THAT(opened.message(), HasSubstr(options.file));
-  EXPECT_EQ(ConfigureLog({.rotation_size_bytes = 1}).code(), StatusCode::kInvalidArgument);
-  EXPECT_EQ(ConfigureLog({.rotation_count = -1}).code(), StatusCode::kInvalidArgument);
+  LogOptions small;
+  small.rotation_size_bytes = 1;
+  EXPECT_EQ(ConfigureLog(small).code(), StatusCode::kInvalidArgument);
+  LogOptions negative;
+  negative.rotation_count = -1;
+  EXPECT_EQ(ConfigureLog(negative).code(), StatusCode::kInvalidArgument);
 }
 
 TEST_F(LogTest, KnowsItsFormatsByName) {

@@ -28,6 +28,8 @@ USERS = b"""{"id":1,"name":"Emma"}
 {"id":"4","name":"Lena"}
 """
 
+TRACE_PARENT = r"^00-[0-9a-f]{32}-[0-9a-f]{16}-0[0-3]$"
+
 work = None
 kafka = None
 serial = itertools.count(1)
@@ -77,6 +79,8 @@ def lag_by_partition(client):
 class WithHerald(unittest.TestCase):
     """One Herald for all tests of a class; each test has recipients of its own."""
 
+    arguments = ()  # further ones
+
     @classmethod
     def setUpClass(cls):
         cls.prefix = f"{cls.__name__.lower()}."
@@ -84,7 +88,9 @@ class WithHerald(unittest.TestCase):
         users = work / "users.ndjson"
         users.write_bytes(USERS)
         cls.users = read_users(USERS.splitlines())
-        cls.herald = make_herald(cls.__name__.lower(), "--users", users, prefix=cls.prefix)
+        cls.herald = make_herald(
+            cls.__name__.lower(), "--users", users, *cls.arguments, prefix=cls.prefix
+        )
         cls.addClassCleanup(cls.herald.kill9)
         cls.herald.start()
         cls.client = InboxClient(cls.herald.url)
@@ -138,6 +144,7 @@ class WithHerald(unittest.TestCase):
         self.assertEqual(headers.get("topic"), self.prefix + "events")
         for name in ("partition", "offset", "timestamp"):
             self.assertRegex(headers.get(name, ""), r"^\d+$", headers)
+        self.assertRegex(headers.get("traceparent", ""), TRACE_PARENT)
 
     def expect_as_oracle(self, recipient, lines):
         """The inbox of `recipient` after these lines is the oracle's."""

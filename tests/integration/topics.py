@@ -87,12 +87,15 @@ def _produce_with(brokers, topic, arguments, partition, properties, stdin=None):
         raise RuntimeError(f"kcat cannot produce: {finished.stderr.decode('utf-8', 'replace')}")
 
 
-def produce(brokers, topic, value, key=None, partition=None, properties=()):
-    """Produces one record of exactly these bytes."""
+def produce(brokers, topic, value, key=None, partition=None, properties=(), headers=()):
+    """Produces one record of exactly these bytes; headers as "name=value"."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(value)
         file.flush()
-        arguments = (["-k", key] if key is not None else []) + [file.name]
+        arguments = ["-k", key] if key is not None else []
+        for header in headers:
+            arguments += ["-H", header]
+        arguments.append(file.name)
         _produce_with(brokers, topic, arguments, partition, properties)
 
 

@@ -25,8 +25,9 @@ std::optional<std::string> Copy(std::optional<std::string_view> text) {
 
 void RecordingProducer::Produce(std::string_view topic, base::Partition partition,
                                 std::optional<std::string_view> key,
-                                std::optional<std::string_view> value, Delivered delivered) {
-  Produced record{std::string(topic), partition, Copy(key), Copy(value), {}};
+                                std::optional<std::string_view> value,
+                                const pipeline::Headers& headers, Delivered delivered) {
+  Produced record{std::string(topic), partition, Copy(key), Copy(value), {}, headers};
   base::Status failure;
   {
     const base::MutexLock lock(mutex_);

@@ -39,11 +39,12 @@ class RecordingProducer : public pipeline::AsyncProducer {
     std::optional<std::string> key;
     std::optional<std::string> value;
     base::Offset offset;
+    pipeline::Headers headers = {};
   };
 
   void Produce(std::string_view topic, base::Partition partition,
                std::optional<std::string_view> key, std::optional<std::string_view> value,
-               Delivered delivered) override;
+               const pipeline::Headers& headers, Delivered delivered) override;
   base::Status Flush(pipeline::milliseconds) override { return base::Status::Ok(); }
 
   /// Called for each record that is delivered, before its report.

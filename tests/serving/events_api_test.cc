@@ -5,6 +5,7 @@
 #include <regex>
 #include <set>
 
+#include "base/trace_context.h"
 #include "pipeline/partitioner.h"
 #include "tests/serving/api_fixture.h"
 
@@ -15,6 +16,7 @@ using nlohmann::json;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Pair;
 
 using EventsApiTest = ApiTest;
 
@@ -53,6 +55,41 @@ TEST_F(EventsApiTest, AnInstanceThatTakesNoEventsSaysSoAndServesTheRest) {
   const Received send = Post("/send", "fromID=1&toID=2&message=x");
   EXPECT_EQ(send.status, 421);
   EXPECT_THAT(Json(send)["message"].get<std::string>(), HasSubstr("--role process"));
+}
+
+TEST_F(EventsApiTest, PutsTheTraceOfTheRequestOnEachEventAndInItsAnswer) {
+  Start();
+  const std::string parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const Received received = HttpClient(address).Call(
+      "POST", "/v1/events", "[" + std::string(kFollow) + "," + kFollow + "]",
+      {{"TraceParent", parent}, {"tracestate", "a=1"}, {"Tracestate", "b=2"}});
+  ASSERT_EQ(received.status, 202) << received.body;
+  EXPECT_EQ(received.headers.at("traceresponse"), parent);
+  const auto produced = producer.produced();
+  ASSERT_EQ(produced.size(), 2u);
+  for (const auto& record : produced) {
+    EXPECT_THAT(record.headers,
+                ElementsAre(Pair("traceparent", parent), Pair("tracestate", "a=1,b=2")));
+  }
+}
+
+TEST_F(EventsApiTest, BeginsATraceForARequestWithoutAValidOne) {
+  Start();
+  const std::string valid = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  std::set<std::string> traces;
+  using Headers = std::vector<std::pair<std::string, std::string>>;
+  for (const Headers& headers : {Headers{},
+                                 Headers{{"traceparent", "00-1-2-3"}, {"tracestate", "a=1"}},
+                                 Headers{{"traceparent", valid}, {"traceparent", valid}}}) {
+    const Received received = HttpClient(address).Call("POST", "/v1/events", kFollow, headers);
+    ASSERT_EQ(received.status, 202) << received.body;
+    const std::string& trace = received.headers.at("traceresponse");
+    EXPECT_TRUE(base::ParseTraceParent(trace).has_value()) << trace;
+    EXPECT_NE(trace, valid);
+    EXPECT_THAT(producer.produced().back().headers, ElementsAre(Pair("traceparent", trace)));
+    traces.insert(trace);
+  }
+  EXPECT_EQ(traces.size(), 3u);
 }
 
 TEST_F(EventsApiTest, KeepsAnIdThatTheEventHas) {

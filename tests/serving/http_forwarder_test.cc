@@ -114,7 +114,11 @@ TEST_F(HttpForwarderTest, SendsTheRequestAsItCameAndSaysWhoForwardsIt) {
   Request request;
   request.method = "POST";
   request.target = "/v1/users/a%2Fb/inbox/read-all?x=1";
-  request.headers = {{"Host", "here"}, {"content-type", "application/json"}, {"Cookie", "c"}};
+  const std::string parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  request.headers = {{"Host", "here"},
+                     {"content-type", "application/json"},
+                     {"Cookie", "c"},
+                     {"traceparent", parent}};
   request.body = "{\"up_to\":7}";
   EXPECT_EQ(Call(request, address).status, 200);
   EXPECT_EQ(seen.method, "POST");
@@ -124,6 +128,7 @@ TEST_F(HttpForwarderTest, SendsTheRequestAsItCameAndSaysWhoForwardsIt) {
   EXPECT_EQ(seen.Header("Content-Type"), "application/json");
   EXPECT_EQ(seen.Header(kForwardedHeader), "app/b");
   EXPECT_EQ(seen.Header("Cookie"), std::nullopt);
+  EXPECT_EQ(seen.Header("traceparent"), parent);
 }
 
 TEST_F(HttpForwarderTest, PassesBackStatusTypeBodyAndEndToEndHeaders) {

@@ -149,6 +149,18 @@ TEST_F(InboxActionsApiTest, KeysActionsByTheirRecipient) {
   EXPECT_EQ(all, json({{"v", 1}, {"action", "read-all"}, {"recipient", "1"}, {"up_to", 1}}));
 }
 
+TEST_F(InboxActionsApiTest, PutsTheTraceOfTheRequestOnTheActionAndInItsAnswer) {
+  Start();
+  Notify("1", "2");
+  const std::string parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const Received read = HttpClient(address).Call("POST", Item(NewestId("1"), "read"), "",
+                                                 {{"traceparent", parent}});
+  EXPECT_EQ(read.status, 200);
+  EXPECT_EQ(read.headers.at("traceresponse"), parent);
+  EXPECT_THAT(producer.produced().back().headers,
+              testing::ElementsAre(testing::Pair("traceparent", parent)));
+}
+
 TEST_F(InboxActionsApiTest, WaitsUntilItsTaskHasCommitted) {
   applies_actions = false;
   Start();

@@ -86,6 +86,19 @@ TEST_F(SeedApiTest, SendsAMessageAsAnEventKeyedByItsTarget) {
   EXPECT_EQ(event->text, "Bruno started following you.");
 }
 
+TEST_F(SeedApiTest, PutsATraceOnTheEventButNotInTheAnswer) {
+  Start();
+  const Received sent = HttpClient(address).Call(
+      "POST", "/send", "fromID=2&toID=1&message=hi",
+      {{"Content-Type", "application/x-www-form-urlencoded"},
+       {"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}});
+  ASSERT_EQ(sent.status, 200) << sent.body;
+  EXPECT_FALSE(sent.headers.contains("traceresponse"));
+  EXPECT_THAT(producer.produced().back().headers,
+              testing::ElementsAre(testing::Pair(
+                  "traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")));
+}
+
 TEST_F(SeedApiTest, SendsAnEmptyMessage) {
   Start();
   Expect(Send("fromID=2&toID=1"), 200, kSent);

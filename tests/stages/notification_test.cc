@@ -66,6 +66,18 @@ TEST(Notification, ComesBackAsItWasWritten) {
   }
 }
 
+TEST(Notification, SaysWhichRecordItWasMadeFrom) {
+  pipeline::Serde<Notification> serde;
+  const std::string value = Encode(MakeNotification());
+  const auto origin = serde.OriginOf(MakeRawRecord(value, "2"));
+  ASSERT_TRUE(origin.has_value());
+  EXPECT_EQ(*origin, (pipeline::RecordPlace{{"events", {3}}, {42}}));
+  for (const std::string none : {R"({"from":{"id":2},"to":{"id":9}})", R"({"source":{}})", "{"}) {
+    EXPECT_FALSE(serde.OriginOf(MakeRawRecord(none, "2")).has_value()) << none;
+  }
+  EXPECT_FALSE(serde.OriginOf({}).has_value());
+}
+
 TEST(Notification, AnIdNamesIdentityAndTime) {
   Identity identity;
   int64_t time_ms = 0;

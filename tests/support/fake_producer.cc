@@ -316,7 +316,7 @@ class FakeAsyncProducer : public pipeline::AsyncProducer {
 
   void Produce(std::string_view topic, base::Partition partition,
                std::optional<std::string_view> key, std::optional<std::string_view> value,
-               Delivered delivered) override {
+               const pipeline::Headers& headers, Delivered delivered) override {
     FakeBroker& broker = incarnation_->broker;
     const TopicPartition tp{std::string(topic), partition};
     auto result = incarnation_->Call("async_producer.produce", [&](Status fault) -> Result<Offset> {
@@ -325,6 +325,7 @@ class FakeAsyncProducer : public pipeline::AsyncProducer {
       record.partition = partition;
       if (key.has_value()) record.key = std::string(*key);
       if (value.has_value()) record.value = std::string(*value);
+      record.headers = headers;
       const size_t bytes =
           kRecordOverheadBytes + key.value_or("").size() + value.value_or("").size();
       const base::MutexLock lock(broker.mutex);

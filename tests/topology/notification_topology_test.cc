@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/trace_context.h"
 #include "stages/inbox_query.h"
 #include "stages/inbox_rows.h"
 #include "tests/support/topology_test_driver.h"
@@ -263,6 +264,78 @@ TEST_F(NotificationTopology, KeepsTheOriginalInADeadLetter) {
   EXPECT_EQ(letters[0].Header("partition"), "1");
   EXPECT_EQ(letters[0].Header("offset"), std::to_string(offset.value));
   EXPECT_EQ(letters[0].Header("timestamp"), "12345");
+}
+
+constexpr char kTraceParent[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+TEST_F(NotificationTopology, CarriesATraceFromAnEventToItsNotificationsAndDeadLetters) {
+  TopologyTestDriver::Input input;
+  input.headers = {{"traceparent", kTraceParent}, {"tracestate", "a=1"}, {"other", "x"}};
+  for (const std::string value :
+       {R"({"type":"follow","actor":"2","targets":["1","3"]})", R"({"type":"poke"})"}) {
+    input.value = value;
+    driver_.PipeInput("events", input);
+  }
+  const auto notifications = driver_.ReadOutput("notifications");
+  ASSERT_THAT(notifications, SizeIs(2));
+  for (const StoredRecord& record : notifications) {
+    EXPECT_EQ(record.Header("traceparent"), kTraceParent);
+    EXPECT_EQ(record.Header("tracestate"), "a=1");
+    EXPECT_EQ(record.Header("other"), std::nullopt);
+  }
+  // And in again: the second half takes it from there.
+  std::string broken = *notifications[0].value;
+  broken.replace(broken.find("follow"), 6, "poke!!");
+  driver_.PipeInput("notifications", {.key = notifications[0].key,
+                                      .value = broken,
+                                      .headers = notifications[0].headers});
+  const auto letters = driver_.ReadOutput("dead-letters");
+  ASSERT_THAT(letters, SizeIs(2));
+  for (const StoredRecord& record : letters) {
+    EXPECT_EQ(record.Header("traceparent"), kTraceParent);
+    EXPECT_EQ(record.Header("tracestate"), "a=1");
+  }
+}
+
+TEST_F(NotificationTopology, GivesAnEventWithoutATraceOneOfItsPlaceThatNeedsNoHeader) {
+  const auto trace_at = [](base::Partition partition, base::Offset offset) {
+    return base::TraceContextOfPlace("events", partition, offset).ToTraceParent();
+  };
+  TopologyTestDriver::Input input;
+  input.partition = base::Partition{1};
+  input.headers = {{"traceparent", "00-not-valid"}};
+  input.value = R"({"type":"poke"})";
+  const base::Offset refused = driver_.PipeInput("events", input);
+  input.value = R"({"type":"follow","actor":"2","target":"1"})";
+  const base::Offset good = driver_.PipeInput("events", input);
+  const auto notifications = driver_.ReadOutput("notifications");
+  ASSERT_THAT(notifications, SizeIs(1));
+  EXPECT_EQ(notifications[0].Header("traceparent"), std::nullopt);
+  // What the second half refuses belongs to the trace of the event that it was made from.
+  std::string broken = *notifications[0].value;
+  broken.replace(broken.find("follow"), 6, "poke!!");
+  driver_.PipeInput("notifications", notifications[0].key, broken);
+  const auto letters = driver_.ReadOutput("dead-letters");
+  ASSERT_THAT(letters, SizeIs(2));
+  for (const StoredRecord& record : letters) {
+    EXPECT_EQ(record.Header("traceparent"),
+              trace_at({1}, record.Header("topic") == "events" ? refused : good));
+  }
+}
+
+TEST_F(NotificationTopology, NamesARefusedRecordInTheLogButNotWhatIsInIt) {
+  TopologyTestDriver::Input input;
+  input.partition = base::Partition{1};
+  input.headers = {{"traceparent", kTraceParent}};
+  input.value = R"({"type":"poke","text":"a secret"})";
+  testing::internal::CaptureStderr();
+  const base::Offset offset = driver_.PipeInput("events", input);
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, testing::HasSubstr("warning record refused: unknown-type task=0_1 topic=events "
+                                      "partition=1 offset=" +
+                                      std::to_string(offset.value) +
+                                      " trace_id=0af7651916cd43dd8448eb211c80319c stage=decode-event why="));
+  EXPECT_THAT(log, testing::Not(testing::HasSubstr("secret")));
 }
 
 TEST_F(NotificationTopology, AcceptsAnEventOfLongAgo) {

@@ -36,6 +36,29 @@ class LibrdkafkaAsyncProducerTest : public RealKafkaTest {
   std::unique_ptr<AsyncProducer> producer_;
 };
 
+TEST_F(LibrdkafkaAsyncProducerTest, WritesTheHeadersThatItIsGiven) {
+  const std::string topic = MakeTopic();
+  auto told = std::make_shared<std::promise<base::Result<Offset>>>();
+  producer_->Produce(topic, Partition{0}, std::nullopt, "value",
+                     {{"traceparent", "00-1"}, {"empty", ""}, {"null", std::nullopt}},
+                     [told](base::Result<Offset> result) { told->set_value(std::move(result)); });
+  auto outcome = told->get_future();
+  ASSERT_EQ(outcome.wait_for(kPatience), std::future_status::ready);
+  ASSERT_TRUE(outcome.get().ok());
+  const auto reader = NewReader();
+  const AssignedPartition all{{topic, Partition{0}}, std::nullopt, false};
+  ASSERT_OK(reader->Assign({&all, 1}));
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  Headers headers;
+  while (headers.empty() && std::chrono::steady_clock::now() < end) {
+    auto batch = reader->Poll(milliseconds(100), 10);
+    ASSERT_TRUE(batch.ok()) << batch.status().ToString();
+    if ((*batch)->size() > 0) headers = (*batch)->ReadHeaders(0);
+  }
+  EXPECT_EQ(headers,
+            (Headers{{"traceparent", "00-1"}, {"empty", ""}, {"null", std::nullopt}}));
+}
+
 TEST_F(LibrdkafkaAsyncProducerTest, TellsManySendersTheOffsetsOfTheirRecords) {
   constexpr int kSenders = 4;
   constexpr int kRecords = 500;
