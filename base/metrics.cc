@@ -7,6 +7,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <map>
+#include <utility>
 
 #include "base/check.h"
 #include "base/mutex.h"
@@ -35,6 +36,8 @@ void Histogram::Observe(double value) const {
 
 struct Metrics::Impl {
   prometheus::Registry registry{prometheus::Registry::InsertBehavior::Merge};
+  Mutex updates_mutex;
+  std::vector<std::function<void()>> updates GUARDED_BY(updates_mutex);
   Mutex mutex;
   // Removing needs the family and the series; both live as long as the registry.
   std::map<std::pair<std::string, std::map<std::string, std::string>>, prometheus::Gauge*> gauges
@@ -76,13 +79,52 @@ void Metrics::RemoveGauge(const std::string& name, const Labels& labels) {
   impl_->gauges.erase(it);
 }
 
+void Metrics::UpdateBeforeSerialize(std::function<void()> update) {
+  const MutexLock lock(impl_->updates_mutex);
+  impl_->updates.push_back(std::move(update));
+}
+
 std::string Metrics::Serialize() const {
+  {
+    const MutexLock lock(impl_->updates_mutex);
+    for (const auto& update : impl_->updates) update();
+  }
   return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
+}
+
+void ChangingGauges::Set(const Labels& labels, double value) {
+  auto [it, first] = series_.try_emplace(labels);
+  if (first) it->second.gauge = metrics_.AddGauge(name_, help_, labels);
+  it->second.gauge.Set(value);
+  it->second.set = true;
+}
+
+void ChangingGauges::EndRound() {
+  for (auto it = series_.begin(); it != series_.end();) {
+    if (std::exchange(it->second.set, false)) {
+      ++it;
+      continue;
+    }
+    metrics_.RemoveGauge(name_, it->first);
+    it = series_.erase(it);
+  }
+}
+
+void FollowedCounter::Follow(double total) {
+  if (total < last_) last_ = 0;
+  if (total > last_) counter_.Increment(total - last_);
+  last_ = total;
 }
 
 const std::vector<double>& DurationBuckets() {
   static const std::vector<double> buckets = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
                                               0.25,   0.5,   1,      2.5,   5,    10,    30};
+  return buckets;
+}
+
+const std::vector<double>& LatencyBuckets() {
+  static const std::vector<double> buckets = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+                                              0.5,   1,      2.5,   5,    10,    30,   60,  300};
   return buckets;
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -52,7 +54,7 @@ class Histogram {
   prometheus::Histogram* histogram_ = nullptr;
 };
 
-/// The process's metrics, in Prometheus text format at /metrics.
+/// The process's metrics, in Prometheus text format at /metrics. docs/metrics.md lists all of them.
 ///
 /// Asking twice for the same name and labels gives the same series. Names start with `herald_` and
 /// end in their unit. Threads: any.
@@ -73,6 +75,11 @@ class Metrics {
   /// REQUIRES: no handle to it is used afterwards.
   void RemoveGauge(const std::string& name, const Labels& labels);
 
+  /// Calls `update` at the beginning of each Serialize(), for what costs little to read and changes
+  /// all the time. Never twice at once; from whatever thread serializes.
+  /// REQUIRES: all that `update` uses outlives this; it does not call Serialize().
+  void UpdateBeforeSerialize(std::function<void()> update);
+
   /// The exposition text, format version 0.0.4.
   std::string Serialize() const;
 
@@ -81,8 +88,46 @@ class Metrics {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Upper bounds in seconds from 0.5 ms to 30 s, for durations and latencies.
+/// The gauges of one name where things come and go, e.g. the lag of each partition that is here:
+/// what was not set in a round is gone after it. Threads: one.
+class ChangingGauges {
+ public:
+  ChangingGauges(Metrics& metrics, std::string name, std::string help)
+      : metrics_(metrics), name_(std::move(name)), help_(std::move(help)) {}
+
+  void Set(const Labels& labels, double value);
+  /// Drops the series that were not set since the last call.
+  void EndRound();
+
+ private:
+  struct Series {
+    Gauge gauge;
+    bool set = true;
+  };
+  Metrics& metrics_;
+  const std::string name_;
+  const std::string help_;
+  std::map<Labels, Series> series_;
+};
+
+/// Makes a counter out of a figure that somebody else counts. Threads: one.
+class FollowedCounter {
+ public:
+  FollowedCounter() = default;
+  explicit FollowedCounter(Counter counter) : counter_(counter) {}
+
+  /// The figure stands at `total` now. One that is lower than before has begun anew.
+  void Follow(double total);
+
+ private:
+  Counter counter_;
+  double last_ = 0;
+};
+
+/// Upper bounds in seconds from 0.5 ms to 30 s, for durations of requests and commits.
 const std::vector<double>& DurationBuckets();
+/// From 1 ms to 5 minutes, for what may have to wait: latencies, restores.
+const std::vector<double>& LatencyBuckets();
 
 /// The version of this build, e.g. "0.1.0".
 std::string_view BuildVersion();

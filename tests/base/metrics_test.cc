@@ -92,6 +92,52 @@ TEST(Metrics, CountsFromSeveralThreads) {
   EXPECT_THAT(metrics.Serialize(), HasSubstr("herald_b_total 4000\n"));
 }
 
+TEST(Metrics, UpdatesBeforeItSerializes) {
+  Metrics metrics;
+  const Gauge gauge = metrics.AddGauge("herald_scrapes", "Scrapes.");
+  int scrapes = 0;
+  metrics.UpdateBeforeSerialize([&] { gauge.Set(++scrapes); });
+  EXPECT_THAT(metrics.Serialize(), HasSubstr("herald_scrapes 1\n"));
+  EXPECT_THAT(metrics.Serialize(), HasSubstr("herald_scrapes 2\n"));
+}
+
+TEST(ChangingGauges, DropWhatWasNotSetInARound) {
+  Metrics metrics;
+  ChangingGauges gauges(metrics, "herald_lag_records", "Lag.");
+  gauges.Set({{"partition", "0"}}, 1);
+  gauges.Set({{"partition", "1"}}, 2);
+  gauges.EndRound();
+  gauges.Set({{"partition", "1"}}, 3);
+  EXPECT_THAT(metrics.Serialize(), HasSubstr("herald_lag_records{partition=\"0\"} 1\n"));
+  gauges.EndRound();
+  std::string text = metrics.Serialize();
+  EXPECT_THAT(text, Not(HasSubstr("partition=\"0\"")));
+  EXPECT_THAT(text, HasSubstr("herald_lag_records{partition=\"1\"} 3\n"));
+
+  gauges.Set({{"partition", "0"}}, 4);
+  gauges.EndRound();
+  text = metrics.Serialize();
+  EXPECT_THAT(text, HasSubstr("herald_lag_records{partition=\"0\"} 4\n"));
+  EXPECT_THAT(text, Not(HasSubstr("partition=\"1\"")));
+}
+
+TEST(FollowedCounter, AddsWhatAFigureGrewBy) {
+  Metrics metrics;
+  FollowedCounter counter(metrics.AddCounter("herald_followed_total", "Followed."));
+  counter.Follow(3);
+  counter.Follow(5);
+  counter.Follow(5);
+  EXPECT_THAT(metrics.Serialize(), HasSubstr("herald_followed_total 5\n"));
+}
+
+TEST(FollowedCounter, GoesOnWhenTheFigureBeginsAnew) {
+  Metrics metrics;
+  FollowedCounter counter(metrics.AddCounter("herald_followed_total", "Followed."));
+  counter.Follow(5);
+  counter.Follow(2);
+  EXPECT_THAT(metrics.Serialize(), HasSubstr("herald_followed_total 7\n"));
+}
+
 TEST(Metrics, CountsNowhereThroughADefaultHandle) {
   Counter().Increment();
   Gauge().Set(1);
@@ -104,6 +150,13 @@ TEST(Metrics, HasAscendingDurationBuckets) {
   EXPECT_TRUE(std::is_sorted(buckets.begin(), buckets.end()));
   EXPECT_EQ(buckets.front(), 0.0005);
   EXPECT_EQ(buckets.back(), 30);
+}
+
+TEST(Metrics, HasLatencyBucketsFromAMillisecondToMinutes) {
+  const std::vector<double>& buckets = LatencyBuckets();
+  EXPECT_TRUE(std::is_sorted(buckets.begin(), buckets.end()));
+  EXPECT_EQ(buckets.front(), 0.001);
+  EXPECT_EQ(buckets.back(), 300);
 }
 
 TEST(BuildVersion, IsThreeNumbers) {
