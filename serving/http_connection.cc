@@ -185,6 +185,18 @@ std::string OriginForm(std::string_view target) {
 
 }  // namespace
 
+/// Counts a request for as long as it is being handled, and its answer written.
+class InFlight {
+ public:
+  explicit InFlight(const HttpMetrics& metrics) : metrics_(metrics) { metrics_.in_flight.Add(1); }
+  ~InFlight() { metrics_.in_flight.Add(-1); }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+
+ private:
+  const HttpMetrics& metrics_;
+};
+
 /// One client's connection; a coroutine on its loop's thread owns it.
 class Connection {
  public:
@@ -278,6 +290,7 @@ class Connection {
     const std::string method(parser.get().method_string());
     if (aborted_) co_return false;
     Request request = TakeRequest(parser);
+    const InFlight in_flight(shared_.metrics);
     Response response = co_await Handle(std::move(request));
     budget.GiveBack();
     if (aborted_) co_return false;

@@ -48,6 +48,45 @@ enum class Failure {
   kTooLarge,
 };
 
+/// What metrics say of the requests that were to be forwarded. Threads: any.
+class ForwardMetrics {
+ public:
+  explicit ForwardMetrics(base::Metrics* metrics) {
+    if (metrics == nullptr) return;
+    const auto counter = [metrics](const char* outcome) {
+      return metrics->AddCounter(
+          "herald_http_forwarded_requests_total",
+          "Requests for an inbox that another instance has, by what came of passing them on.",
+          {{"outcome", outcome}});
+    };
+    answered_ = counter("answered");
+    failed_ = {{Failure::kNotReached, counter("not_reached")},
+               {Failure::kNoAnswer, counter("no_answer")},
+               {Failure::kTooMany, counter("too_many")},
+               {Failure::kStopping, counter("stopping")},
+               {Failure::kTooLarge, counter("too_large")}};
+    duration_ = metrics->AddHistogram(
+        "herald_http_forward_duration_seconds",
+        "From a request's being passed on to the other instance's answer, or to giving it up.",
+        base::DurationBuckets());
+  }
+
+  void Answered() const { answered_.Increment(); }
+  void Failed(Failure failure) const {
+    if (const auto counter = failed_.find(failure); counter != failed_.end()) {
+      counter->second.Increment();
+    }
+  }
+  void Took(std::chrono::nanoseconds time) const {
+    duration_.Observe(std::chrono::duration<double>(time).count());
+  }
+
+ private:
+  base::Counter answered_;
+  std::map<Failure, base::Counter> failed_;
+  base::Histogram duration_;
+};
+
 Response AnswerFor(Failure failure, bool read_only) {
   constexpr std::chrono::seconds kRetryAfter{1};
   const std::string may_be = read_only ? "" : " The request may have been applied.";
@@ -84,6 +123,8 @@ struct Job {
   OutgoingRequest request;
   Respond respond;
   LoopTimer deadline;
+  /// By the monotonic clock.
+  const std::chrono::nanoseconds began = base::SystemClock::Instance().Monotonic();
   bool answered = false;
   /// From the first byte that may have gone out.
   bool sent = false;
@@ -122,8 +163,11 @@ struct Attempt {
 /// All but Forward() and the destructor runs on thread_.
 class HttpForwarder::Impl {
  public:
-  Impl(std::string application_id, const ForwarderLimits& limits)
-      : application_id_(std::move(application_id)), limits_(limits), thread_([this] { RunLoop(); }) {}
+  Impl(std::string application_id, const ForwarderLimits& limits, base::Metrics* metrics)
+      : application_id_(std::move(application_id)),
+        limits_(limits),
+        metrics_(metrics),
+        thread_([this] { RunLoop(); }) {}
 
   ~Impl() {
     asio::post(context_, [this] { Stop(); });
@@ -140,11 +184,13 @@ class HttpForwarder::Impl {
         base::LogWarn("cannot forward to an instance",
                       {{"instance", to.id}, {"why", address.status().message()}});
       }
+      metrics_.Failed(Failure::kNotReached);
       respond(AnswerFor(Failure::kNotReached, read_only));
       return;
     }
     if (requests_.fetch_add(1) >= limits_.requests_max) {
       requests_.fetch_sub(1);
+      metrics_.Failed(Failure::kTooMany);
       respond(AnswerFor(Failure::kTooMany, read_only));
       return;
     }
@@ -189,7 +235,7 @@ class HttpForwarder::Impl {
 
   void Take(const JobPointer& job) {
     if (stopping_) {
-      Answer(*job, AnswerFor(Failure::kStopping, job->read_only()));
+      GiveUp(*job, Failure::kStopping);
       return;
     }
     open_.insert(job.get());
@@ -258,6 +304,7 @@ class HttpForwarder::Impl {
     if (attempt.keep_alive && !stopping_) {
       peer.idle.push_back({std::move(stream), Now() + limits_.idle_timeout});
     }
+    if (!job.answered) metrics_.Answered();
     Answer(job, std::move(*attempt.response));
   }
 
@@ -313,12 +360,14 @@ class HttpForwarder::Impl {
   /// Answers a request that will not be answered from there, and lets go of what it uses.
   void GiveUp(Job& job, Failure failure) {
     if (job.stream != nullptr) job.stream->close();
+    if (!job.answered) metrics_.Failed(failure);
     Answer(job, AnswerFor(failure, job.read_only()));
   }
 
   /// Does nothing when the request was answered before.
   void Answer(Job& job, Response response) {
     if (std::exchange(job.answered, true)) return;
+    metrics_.Took(Now() - job.began);
     open_.erase(&job);
     job.deadline.cancel();
     requests_.fetch_sub(1);
@@ -357,6 +406,7 @@ class HttpForwarder::Impl {
 
   const std::string application_id_;
   const ForwarderLimits limits_;
+  const ForwardMetrics metrics_;
   /// Not yet answered. Any thread.
   std::atomic<size_t> requests_{0};
   asio::io_context context_{1};
@@ -370,8 +420,9 @@ class HttpForwarder::Impl {
   std::thread thread_;
 };
 
-HttpForwarder::HttpForwarder(std::string application_id, ForwarderLimits limits)
-    : impl_(std::make_unique<Impl>(std::move(application_id), limits)) {}
+HttpForwarder::HttpForwarder(std::string application_id, ForwarderLimits limits,
+                             base::Metrics* metrics)
+    : impl_(std::make_unique<Impl>(std::move(application_id), limits, metrics)) {}
 
 HttpForwarder::~HttpForwarder() = default;
 

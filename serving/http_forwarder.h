@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "base/metrics.h"
 #include "serving/forwarder.h"
 
 namespace serving {
@@ -37,8 +38,10 @@ struct ForwarderLimits {
 /// and so are most calls of `respond`.
 class HttpForwarder : public Forwarder {
  public:
-  /// `application_id`: of this instance and of those it forwards to.
-  explicit HttpForwarder(std::string application_id, ForwarderLimits limits = {});
+  /// `application_id`: of this instance and of those it forwards to. `metrics` is borrowed and
+  /// outlives it; nullptr: counts nowhere.
+  explicit HttpForwarder(std::string application_id, ForwarderLimits limits = {},
+                         base::Metrics* metrics = nullptr);
   ~HttpForwarder() override;
   HttpForwarder(const HttpForwarder&) = delete;
   HttpForwarder& operator=(const HttpForwarder&) = delete;

@@ -16,11 +16,21 @@ std::string_view MethodLabel(std::string_view method) {
   return "other";
 }
 
+base::Counter RequestsCounter(base::Metrics& metrics, std::string_view route,
+                              std::string_view method, int status) {
+  return metrics.AddCounter("herald_http_requests_total", "HTTP requests answered.",
+                            {{"route", std::string(route)},
+                             {"method", std::string(method)},
+                             {"status", std::to_string(status)}});
+}
+
 }  // namespace
 
 HttpMetrics::HttpMetrics(base::Metrics* metrics) : metrics_(metrics) {
   if (metrics == nullptr) return;
   connections = metrics->AddGauge("herald_http_connections", "Open HTTP connections.");
+  in_flight = metrics->AddGauge("herald_http_requests_in_flight",
+                                "HTTP requests that are being handled and answered.");
   connections_refused =
       metrics->AddCounter("herald_http_connections_refused_total",
                           "HTTP connections turned away because there were too many.");
@@ -33,26 +43,33 @@ void HttpMetrics::Answered(std::string_view route, std::string_view method, int 
   const Key key{route, MethodLabel(method), status};
   {
     const base::ReaderLock lock(mutex_);
-    const auto requests = requests_.find(key);
-    const auto durations = durations_.find(route);
-    if (requests != requests_.end() && durations != durations_.end()) {
-      requests->second.Increment();
-      durations->second.Observe(seconds);
+    if (const auto series = series_.find(key); series != series_.end()) {
+      series->second.requests.Increment();
+      series->second.duration.Observe(seconds);
       return;
     }
   }
   const base::WriterLock lock(mutex_);
-  auto& counter = requests_[key];
-  counter = metrics_->AddCounter("herald_http_requests_total", "HTTP requests answered.",
-                                 {{"route", std::string(route)},
-                                  {"method", std::string(std::get<1>(key))},
-                                  {"status", std::to_string(status)}});
-  counter.Increment();
-  auto& histogram = durations_[route];
-  histogram = metrics_->AddHistogram("herald_http_request_duration_seconds",
-                                     "From a request's header read to its response ready.",
-                                     base::DurationBuckets(), {{"route", std::string(route)}});
-  histogram.Observe(seconds);
+  Series& series = series_[key];
+  series = MakeSeries(key);
+  series.requests.Increment();
+  series.duration.Observe(seconds);
+}
+
+HttpMetrics::Series HttpMetrics::MakeSeries(const Key& key) {
+  const auto& [route, method, status] = key;
+  return {RequestsCounter(*metrics_, route, method, status),
+          metrics_->AddHistogram(
+              "herald_http_request_duration_seconds",
+              "From a request's header read to its response ready.", base::DurationBuckets(),
+              {{"route", std::string(route)},
+               {"method", std::string(method)},
+               // A refusal at once would make what was served look fast.
+               {"status_class", std::to_string(status / 100) + "xx"}})};
+}
+
+void PrimeFailures(base::Metrics& metrics, std::string_view route, std::string_view method) {
+  for (const int status : {500, 503}) RequestsCounter(metrics, route, method, status);
 }
 
 }  // namespace serving

@@ -21,16 +21,25 @@ class HttpMetrics {
                 std::chrono::nanoseconds duration);
 
   base::Gauge connections;
+  /// Handed to a handler, and the answer not written yet.
+  base::Gauge in_flight;
   /// Turned away because there are too many.
   base::Counter connections_refused;
 
  private:
   using Key = std::tuple<std::string_view, std::string_view, int>;
+  struct Series {
+    base::Counter requests;
+    base::Histogram duration;
+  };
+  Series MakeSeries(const Key& key);
 
   base::Metrics* const metrics_;
   base::SharedMutex mutex_;
-  std::map<Key, base::Counter> requests_ GUARDED_BY(mutex_);
-  std::map<std::string_view, base::Histogram> durations_ GUARDED_BY(mutex_);
+  std::map<Key, Series> series_ GUARDED_BY(mutex_);
 };
+
+/// Makes the counters of a route's failures, so that a rate sees the first one.
+void PrimeFailures(base::Metrics& metrics, std::string_view route, std::string_view method);
 
 }  // namespace serving

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "serving/events_api.h"
+#include "serving/http_metrics.h"
 #include "serving/inbox_actions_api.h"
 #include "serving/inbox_api.h"
 #include "serving/operations_api.h"
@@ -28,6 +29,9 @@ struct InboxService::Impl {
     users.AddRoutes(router);
     seed.AddRoutes(router);
     operations.AddRoutes(router);
+    router.VisitRoutes([this](std::string_view method, std::string_view pattern) {
+      PrimeFailures(*backend.metrics, pattern, method);
+    });
   }
 
   Backend WithTakeAgain(Backend complete) {

@@ -49,6 +49,11 @@ void Router::Add(std::string_view method, std::string_view pattern, Handler hand
             static_cast<size_t>(parameters), std::move(handler)}));
 }
 
+void Router::VisitRoutes(
+    const std::function<void(std::string_view method, std::string_view pattern)>& visit) const {
+  for (const auto& route : routes_) visit(route->method, route->pattern);
+}
+
 bool Router::Matches(const Route& route, const std::vector<std::string>& path) {
   if (route.segments.size() != path.size()) return false;
   for (size_t i = 0; i < path.size(); ++i) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,10 @@ Response PlainNotFound();
 class Router {
  public:
   void Add(std::string_view method, std::string_view pattern, Handler handler);
+
+  /// Calls `visit` with method and pattern of each route.
+  void VisitRoutes(
+      const std::function<void(std::string_view method, std::string_view pattern)>& visit) const;
 
   void Handle(Request request, Respond respond) const;
 

@@ -7,6 +7,7 @@
 #include <future>
 #include <optional>
 
+#include "base/metrics.h"
 #include "base/mutex.h"
 #include "serving/http_server.h"
 #include "tests/serving/scripted_server.h"
@@ -73,7 +74,7 @@ class HttpForwarderTest : public testing::Test {
   }
 
   HttpForwarder& forwarder() {
-    if (!forwarder_.has_value()) forwarder_.emplace("app", limits);
+    if (!forwarder_.has_value()) forwarder_.emplace("app", limits, &metrics_);
     return *forwarder_;
   }
 
@@ -97,7 +98,14 @@ class HttpForwarderTest : public testing::Test {
     EXPECT_THAT(response.body, HasSubstr("The instance that has this inbox does not answer."));
   }
 
+  void ExpectOutcome(const std::string& outcome, int times) {
+    EXPECT_THAT(metrics_.Serialize(),
+                HasSubstr("herald_http_forwarded_requests_total{outcome=\"" + outcome + "\"} " +
+                          std::to_string(times) + "\n"));
+  }
+
   ForwarderLimits limits;
+  base::Metrics metrics_;
   /// Outlives the server, which may still have a request that the forwarder gave up.
   Gate gate;
   std::unique_ptr<HttpServer> server;
@@ -204,16 +212,20 @@ TEST_F(HttpForwarderTest, SaysThatAChangeMayHaveBeenAppliedOnceItWasSent) {
 
 TEST_F(HttpForwarderTest, Answers503WhenNobodyListens) {
   ExpectNoAnswer(Call(Get("/"), DeadAddress()));
+  ExpectOutcome("not_reached", 1);
+  ExpectOutcome("answered", 0);
 }
 
 TEST_F(HttpForwarderTest, Answers503WhenTheInstanceHasNoAddress) {
   ExpectNoAnswer(Call(Get("/"), ""));
+  ExpectOutcome("not_reached", 1);
 }
 
 TEST_F(HttpForwarderTest, Answers503WhenNoAnswerComesInTime) {
   limits.request_timeout = milliseconds(30);
   Start(gate.AsHandler());
   ExpectNoAnswer(Call(Get("/"), address));
+  ExpectOutcome("no_answer", 1);
 }
 
 TEST_F(HttpForwarderTest, GivesWaitingRequestsTheSameTime) {
@@ -230,6 +242,9 @@ TEST_F(HttpForwarderTest, Answers500WhenTheAnswerIsTooLarge) {
   ScriptedServer peer({{AnswerText("abc"), AnswerText("abcd")}});
   EXPECT_EQ(Call(Get("/"), peer.address()).status, 200);
   EXPECT_EQ(Call(Get("/"), peer.address()).status, 500);
+  ExpectOutcome("answered", 1);
+  ExpectOutcome("too_large", 1);
+  EXPECT_THAT(metrics_.Serialize(), HasSubstr("herald_http_forward_duration_seconds_count 2\n"));
 }
 
 TEST_F(HttpForwarderTest, Answers503WhenWhatComesIsNotHttp) {
@@ -261,6 +276,7 @@ TEST_F(HttpForwarderTest, KeepsToItsConnectionsAndRefusesRequestsBeyondTheLimit)
   EXPECT_EQ(refused.status, 503);
   EXPECT_THAT(refused.headers, ElementsAre(Pair("Retry-After", "1")));
   EXPECT_THAT(refused.body, HasSubstr("Too many requests"));
+  ExpectOutcome("too_many", 1);
   gate.WaitFor(2);
   EXPECT_EQ(gate.requests(), 2u);
   gate.Answer(0);
@@ -302,6 +318,7 @@ TEST_F(HttpForwarderTest, AnswersWhatIsUnderWayWhenItGoes) {
     EXPECT_EQ(response.status, 503);
     EXPECT_THAT(response.body, HasSubstr("stopping"));
   }
+  ExpectOutcome("stopping", 6);
 }
 
 TEST_F(HttpForwarderTest, GoesWhileItsConnectionsAreIdle) {

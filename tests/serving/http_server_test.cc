@@ -471,8 +471,25 @@ TEST_F(HttpServerTest, CountsRequestsByRouteMethodAndStatus) {
   EXPECT_THAT(text, HasSubstr("herald_http_requests_total{method=\"other\",route=\"/test\","
                               "status=\"200\"} 1"));
   EXPECT_THAT(text, HasSubstr("route=\"none\",status=\"400\"} 1"));
-  EXPECT_THAT(text, HasSubstr("herald_http_request_duration_seconds_count{route=\"/test\"} 2"));
+  EXPECT_THAT(text, HasSubstr("herald_http_request_duration_seconds_count{method=\"GET\","
+                              "route=\"/test\",status_class=\"2xx\"} 1"));
+  EXPECT_THAT(text, HasSubstr("herald_http_request_duration_seconds_count{method=\"other\","
+                              "route=\"none\",status_class=\"4xx\"} 1"));
   EXPECT_THAT(text, testing::Not(HasSubstr("secret-path")));
+}
+
+TEST_F(HttpServerTest, CountsRequestsThatAreBeingHandled) {
+  Gate gate;
+  Start(gate.AsHandler());
+  HttpClient client(address);
+  ASSERT_TRUE(client.Send(RequestText("GET", "/")));
+  const Respond respond = gate.Wait(0);
+  EXPECT_THAT(metrics.Serialize(), HasSubstr("herald_http_requests_in_flight 1\n"));
+  respond(Text("x"));
+  EXPECT_EQ(client.Receive().status, 200);
+  while (metrics.Serialize().find("herald_http_requests_in_flight 0\n") == std::string::npos) {
+    std::this_thread::yield();
+  }
 }
 
 TEST_F(HttpServerTest, StopFinishesRequestsInFlightAndClosesIdleConnections) {
