@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
+#include "base/process_metrics.h"
 #include "pipeline/embedded_broker.h"
 #include "pipeline/engine.h"
 #include "pipeline/librdkafka_client.h"
@@ -230,16 +231,15 @@ base::Status Run::StartEngine(const std::atomic<bool>& stopping) {
   kafka.properties = options_.parsed_properties;
   kafka.delivery_retries = options_.retries;
   kafka.embedded_broker = embedded_.get();
+  kafka.metrics = &metrics_;
   auto clients = pipeline::NewLibrdkafkaClients(kafka);
   if (!clients.ok()) return clients.status();
   clients_ = std::move(*clients);
   stages::InboxLimits limits;
   limits.items_max = options_.inbox_items_max;
   limits.age_max_ms = options_.parsed_inbox_age_max.count();
-  topology_.emplace(stages::BuildNotificationTopology(
-      topics_, limits,
-      metrics_.AddCounter("herald_unknown_actors_total",
-                          "Events whose actor is not among the users.")));
+  topology_.emplace(
+      stages::BuildNotificationTopology(topics_, limits, stages::CountIn(metrics_)));
   engine_ = std::make_unique<pipeline::Engine>(
       *topology_, MakeEngineConfig(options_, topics_), ProductTopics(topics_), options_.partitions,
       *clients_, base::SystemClock::Instance(), metrics_);
@@ -289,6 +289,7 @@ base::Status Run::Start(const std::atomic<bool>& stopping) {
                  {"librdkafka", pipeline::LibrdkafkaVersion()},
                  {"rocksdb", state::RocksDbVersion()}})
       .Set(1);
+  base::AddProcessMetrics(metrics_);
   RETURN_IF_ERROR(ready_file_.Remove());
   RETURN_IF_ERROR(MakeStateDirectory());
   RETURN_IF_ERROR(StartBroker());
@@ -369,7 +370,7 @@ base::Status Run::StartHttp() {
     // Whoever gets the request may take its whole time for it.
     limits.request_timeout =
         std::max(limits.request_timeout, milliseconds(options_.action_timeout_ms) + kForwardingTime);
-    forwarder_ = std::make_unique<serving::HttpForwarder>(options_.application_id, limits);
+    forwarder_ = std::make_unique<serving::HttpForwarder>(options_.application_id, limits, &metrics_);
   }
   serving::HttpServer::Options http;
   http.listen = options_.listen;

@@ -31,6 +31,8 @@
 
 namespace pipeline {
 
+class MonitorMetrics;
+
 /// What /v1/status says of the engine.
 struct EngineStatus {
   std::string instance_id;
@@ -125,8 +127,8 @@ class Engine {
   void EndTransactionsOfDeparted();
   void AdvertiseWhenDue();
   TopicSpec InstancesTopic() const;
-  void MeasureLag();
-  void MeasureStores();
+  void MeasureLag(MonitorMetrics& metrics);
+  void MeasureDisk(const MonitorMetrics& metrics) const;
   void WatchTopics();
   void Fail(const base::Status& why);
   /// Waits; false when the engine is stopping.

@@ -1,12 +1,15 @@
 // The engine's monitor thread: lag, figures of the stores, and what must not change underneath.
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "base/log.h"
 #include "pipeline/disk_space.h"
 #include "pipeline/engine.h"
+#include "pipeline/monitor_metrics.h"
 #include "pipeline/orphan_tasks.h"
 
 namespace pipeline {
@@ -16,19 +19,15 @@ constexpr milliseconds kMonitorEvery{1000};
 constexpr milliseconds kMonitorEveryUntilReady{100};
 constexpr int kCountsEveryTurns = 30;
 constexpr int kMissingLooksMax = 2;
-constexpr char kLagName[] = "herald_consumer_lag_records";
-constexpr char kLagHelp[] =
-    "Records behind: the end of the committed records minus the committed position.";
-constexpr char kRestoreName[] = "herald_restore_remaining_records";
-
-base::Labels PartitionLabels(const base::TopicPartition& tp) {
-  return {{"topic", tp.topic}, {"partition", std::to_string(tp.partition.value)}};
-}
+// The databases and the Kafka clients are asked for more, and not for each turn.
+constexpr milliseconds kFiguresEvery{2000};
 
 }  // namespace
 
 void Engine::RunMonitor(const std::stop_token& stop) {
   OrphanTasks orphans(config_.state_directory / "tasks", config_.state_cleanup_delay, clock_);
+  MonitorMetrics metrics(metrics_, topology_);
+  std::chrono::nanoseconds figures_at{0};
   for (int turn = 1; !stop.stop_requested(); ++turn) {
     for (const base::TaskId& task :
          tasks_.CloseDepositsBefore(clock_.Monotonic() - config_.session_timeout)) {
@@ -39,10 +38,19 @@ void Engine::RunMonitor(const std::stop_token& stop) {
         !disk.ok()) {
       Fail(disk);
     }
-    MeasureLag();
-    MeasureStores();
+    MeasureLag(metrics);
+    if (const std::chrono::nanoseconds now = clock_.Monotonic();
+        turn == 1 || now - figures_at >= kFiguresEvery) {
+      figures_at = now;
+      metrics.SetDatabases(memory_.Figures());
+      clients_.UpdateMetrics();
+    }
+    MeasureDisk(metrics);
     if (turn % kCountsEveryTurns == 0) WatchTopics();
     const EngineStatus status = Status();
+    metrics.SetReady(status.ready);
+    metrics.SetStandbyTasks(status.standbys.size());
+    metrics.SetTasks(status.tasks);
     if (status.ready) {
       std::set<base::TaskId> in_use;
       for (const TaskReport& report : status.tasks) in_use.insert(report.id);
@@ -55,10 +63,11 @@ void Engine::RunMonitor(const std::stop_token& stop) {
   }
 }
 
-void Engine::MeasureLag() {
+void Engine::MeasureLag(MonitorMetrics& metrics) {
   std::map<base::TopicPartition, base::Offset> committed;
   std::vector<base::TopicPartition> partitions;
-  for (const TaskReport& report : tasks_.Reports()) {
+  const std::vector<TaskReport> reports = tasks_.Reports();
+  for (const TaskReport& report : reports) {
     for (const auto& [tp, position] : report.inputs) {
       if (!position.has_value()) continue;
       committed[tp] = *position;
@@ -72,50 +81,19 @@ void Engine::MeasureLag() {
     if (!ends.ok()) return;
     for (const auto& [tp, position] : committed) {
       lag[tp] = std::max(int64_t{0}, ends->at(tp).value - position.value);
-      metrics_.AddGauge(kLagName, kLagHelp, PartitionLabels(tp))
-          .Set(static_cast<double>(lag[tp]));
     }
   }
+  metrics.SetLag(lag, reports, clock_.NowMs());
   const base::MutexLock lock(mutex_);
-  for (const auto& [tp, records] : lag_) {
-    if (!lag.contains(tp)) metrics_.RemoveGauge(kLagName, PartitionLabels(tp));
-  }
   lag_ = std::move(lag);
 }
 
-void Engine::MeasureStores() {
-  state::DatabaseFigures sum;
-  for (const TaskReport& report : tasks_.Reports()) {
-    const auto specs = topology_.StoreSpecs(report.id.subtopology);
-    for (const state::StoreSpec& spec : specs) {
-      if (!spec.changelog) continue;
-      const auto left = report.restore_remaining.find(spec.name);
-      metrics_
-          .AddGauge(kRestoreName, "Changelog records still to be read by a restoring task.",
-                    {{"store", spec.name},
-                     {"partition", std::to_string(report.id.partition.value)}})
-          .Set(left == report.restore_remaining.end() ? 0.0
-                                                      : static_cast<double>(left->second));
-    }
-    if (specs.empty()) continue;
-    const StoreLookup found = stores_.Find(specs.front().name, report.id.partition);
-    if (found.reader == nullptr) continue;
-    const state::DatabaseFigures figures = found.reader->Figures();
-    sum.estimated_keys += figures.estimated_keys;
-    sum.live_sst_bytes += figures.live_sst_bytes;
-    sum.memtable_bytes += figures.memtable_bytes;
-  }
-  const auto set = [this](const char* name, const char* help, uint64_t value) {
-    metrics_.AddGauge(name, help).Set(static_cast<double>(value));
-  };
-  set("herald_rocksdb_estimate_keys", "Rows in all tasks' databases, as RocksDB estimates.",
-      sum.estimated_keys);
-  set("herald_rocksdb_live_sst_bytes", "Bytes of live table files in all tasks' databases.",
-      sum.live_sst_bytes);
-  set("herald_rocksdb_memtable_bytes", "Bytes of memtables in all tasks' databases.",
-      sum.memtable_bytes);
-  set("herald_rocksdb_block_cache_bytes", "Bytes of the shared block cache in use.",
-      memory_.BlockCacheBytes());
+void Engine::MeasureDisk(const MonitorMetrics& metrics) const {
+  std::error_code error;
+  const std::filesystem::space_info space =
+      std::filesystem::space(config_.state_directory, error);
+  if (error) return;
+  metrics.SetDisk(space.available, space.capacity, config_.disk_reserve_bytes);
 }
 
 void Engine::WatchTopics() {

@@ -35,6 +35,9 @@ GlobalTableLoader::GlobalTableLoader(EngineShared& shared, GlobalTableBase& tabl
           TombstoneRetention(topic, shared.config.changelog_tombstone_retention)),
       refused_(shared.metrics.AddCounter("herald_global_records_refused_total",
                                          "Records of a global table that cannot be read.",
+                                         {{"topic", table.topic()}})),
+      applied_(shared.metrics.AddCounter("herald_global_records_total",
+                                         "Records of a global table that were applied.",
                                          {{"topic", table.topic()}})) {}
 
 base::Result<std::unique_ptr<state::TaskState>> GlobalTableLoader::OpenState() {
@@ -199,6 +202,7 @@ base::Status GlobalTableLoader::Apply(const RecordBatch& batch) {
   }
   if (changed.empty() && moved.empty()) return base::Status::Ok();
   RETURN_IF_ERROR(state_->Commit(moved));
+  applied_.Increment(static_cast<double>(changed.size()));
   for (const std::string_view key : changed) table_.Applied(key);
   for (const auto& [tp, position] : moved) table_.MovePosition(tp.partition, position);
   return base::Status::Ok();

@@ -54,6 +54,7 @@ class GlobalTableLoader {
   /// Rows that cannot be read are still to be deleted.
   bool wipe_due_ = false;
   base::Counter refused_;
+  base::Counter applied_;
 };
 
 }  // namespace pipeline

@@ -173,6 +173,9 @@ class Producer {
 
   /// Records refused for good since the last call. A transaction with one cannot commit.
   virtual std::vector<RefusedRecord> TakeRefused() = 0;
+
+  /// Lets the client tell what it has to tell; to be called now and then while nothing is produced.
+  virtual void ServeEvents() {}
 };
 
 /// Writes single records for other threads (HTTP): idempotent, acks=all. Threads: any.
@@ -300,6 +303,9 @@ class KafkaClients {
   virtual base::Result<std::unique_ptr<Producer>> NewProducer() = 0;
   virtual base::Result<std::unique_ptr<AsyncProducer>> NewAsyncProducer() = 0;
   virtual Admin& admin() = 0;
+
+  /// Brings the metrics of the clients up to date. Threads: one.
+  virtual void UpdateMetrics() {}
 };
 
 }  // namespace pipeline

@@ -57,6 +57,7 @@ base::Status FailureOf(rd_kafka_resp_err_t error, const std::string& where) {
 base::Result<std::unique_ptr<AsyncProducer>> LibrdkafkaAsyncProducer::New(
     std::shared_ptr<rdkafka::Shared> shared) {
   auto producer = std::unique_ptr<LibrdkafkaAsyncProducer>(new LibrdkafkaAsyncProducer(shared));
+  producer->statistics_ = shared->statistics->New(rdkafka::ClientKind::kApiProducer);
   RETURN_IF_ERROR(producer->Connect());
   producer->thread_ =
       std::jthread([self = producer.get()](const std::stop_token& stop) { self->Run(stop); });
@@ -75,6 +76,7 @@ base::Status LibrdkafkaAsyncProducer::Connect() {
   callbacks.opaque = this;
   callbacks.error = OnError;
   callbacks.delivery = OnDelivery;
+  callbacks.statistics = OnStatistics;
   auto fresh = std::make_shared<Connection>();
   fresh->batch_bytes = shared_->batch_limit.bytes();
   base::Result<rdkafka::Handle> handle = rdkafka::NewHandle(
@@ -250,6 +252,11 @@ void LibrdkafkaAsyncProducer::Tell(const Delivered& delivered, base::Result<base
 void LibrdkafkaAsyncProducer::OnError(rd_kafka_t*, int error, const char* reason, void* opaque) {
   static_cast<LibrdkafkaAsyncProducer*>(opaque)->shared_->outage.Note(
       static_cast<rd_kafka_resp_err_t>(error), "producer", reason);
+}
+
+int LibrdkafkaAsyncProducer::OnStatistics(rd_kafka_t*, char* json, size_t size, void* opaque) {
+  static_cast<LibrdkafkaAsyncProducer*>(opaque)->statistics_->Put({json, size});
+  return 0;
 }
 
 base::Status LibrdkafkaAsyncProducer::Flush(milliseconds timeout) {

@@ -53,6 +53,7 @@ class LibrdkafkaAsyncProducer : public AsyncProducer {
 
   static void OnDelivery(rd_kafka_t* handle, const rd_kafka_message_t* message, void* opaque);
   static void OnError(rd_kafka_t* handle, int error, const char* reason, void* opaque);
+  static int OnStatistics(rd_kafka_t* handle, char* json, size_t size, void* opaque);
 
   base::Status Connect();
   void ConnectAnew(std::shared_ptr<Connection> old);
@@ -68,6 +69,7 @@ class LibrdkafkaAsyncProducer : public AsyncProducer {
   void Tell(const Delivered& delivered, base::Result<base::Offset> outcome);
 
   std::shared_ptr<rdkafka::Shared> shared_;
+  std::shared_ptr<rdkafka::Statistics::Client> statistics_;
   /// That of the connection whose reports come now. Our thread's own.
   int64_t batch_bytes_ = 0;
 

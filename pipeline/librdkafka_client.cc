@@ -39,6 +39,8 @@ class LibrdkafkaClients : public KafkaClients {
 
   Admin& admin() override { return *admin_; }
 
+  void UpdateMetrics() override { shared_->statistics->Update(); }
+
  private:
   std::shared_ptr<rdkafka::Shared> shared_;
   std::unique_ptr<Admin> admin_;
@@ -49,6 +51,7 @@ class LibrdkafkaClients : public KafkaClients {
 base::Result<std::unique_ptr<KafkaClients>> NewLibrdkafkaClients(const LibrdkafkaOptions& options) {
   auto shared = std::make_shared<rdkafka::Shared>();
   shared->options = options;
+  shared->statistics = std::make_unique<rdkafka::Statistics>(options.metrics);
   RETURN_IF_ERROR(rdkafka::SplitProperties(shared.get()));
   base::Result<std::unique_ptr<Admin>> admin = LibrdkafkaAdmin::New(shared);
   if (!admin.ok()) return admin.status();

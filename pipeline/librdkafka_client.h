@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "base/metrics.h"
 #include "base/status.h"
 #include "pipeline/kafka_client.h"
 
@@ -29,6 +30,8 @@ struct LibrdkafkaOptions {
   /// When the cluster is the embedded broker: topics are created on it, since it has no such
   /// request. Borrowed, outlives the clients.
   EmbeddedBroker* embedded_broker = nullptr;
+  /// Borrowed, outlives the clients; nullptr: what librdkafka tells of its clients is not asked for.
+  base::Metrics* metrics = nullptr;
 };
 
 /// Clients of a real cluster, over librdkafka. Nothing is connected yet when it returns.

@@ -100,6 +100,9 @@ base::Result<std::unique_ptr<Consumer>> LibrdkafkaConsumer::New(
   callbacks.opaque = consumer.get();
   callbacks.error = OnError;
   callbacks.rebalance = OnRebalance;
+  callbacks.statistics = OnStatistics;
+  consumer->statistics_ = shared->statistics->New(
+      group == nullptr ? rdkafka::ClientKind::kReader : rdkafka::ClientKind::kConsumer);
   base::Result<rdkafka::Handle> handle = rdkafka::NewHandle(
       *shared, RD_KAFKA_CONSUMER,
       ConsumerSettings(group, shared->options.client_id, FetchWait(*shared, use)), callbacks);

@@ -89,6 +89,7 @@ class LibrdkafkaConsumer : public Consumer {
   static void OnRebalance(rd_kafka_t* handle, rd_kafka_resp_err_t error,
                           rd_kafka_topic_partition_list_t* partitions, void* opaque);
   static void OnError(rd_kafka_t* handle, int error, const char* reason, void* opaque);
+  static int OnStatistics(rd_kafka_t* handle, char* json, size_t size, void* opaque);
   static void OnQueueFilled(rd_kafka_t* handle, void* opaque);
 
   void Rebalance(rd_kafka_resp_err_t error, const rd_kafka_topic_partition_list_t& partitions);
@@ -107,6 +108,7 @@ class LibrdkafkaConsumer : public Consumer {
   base::Status Close(milliseconds timeout);
 
   std::shared_ptr<rdkafka::Shared> shared_;
+  std::shared_ptr<rdkafka::Statistics::Client> statistics_;
   std::string instance_id_;
   RebalanceListener* listener_ = nullptr;
   /// From Subscribe() until the first rebalance.

@@ -78,6 +78,11 @@ void LibrdkafkaConsumer::OnError(rd_kafka_t*, int code, const char* reason, void
   if (rdkafka::IsRefusal(error)) consumer.pending_error_ = rdkafka::FatalStatusOf(error, reason);
 }
 
+int LibrdkafkaConsumer::OnStatistics(rd_kafka_t*, char* json, size_t size, void* opaque) {
+  static_cast<LibrdkafkaConsumer*>(opaque)->statistics_->Put({json, size});
+  return 0;
+}
+
 base::Status LibrdkafkaConsumer::FatalStatus() const {
   std::array<char, 512> reason{};
   const rd_kafka_resp_err_t error =

@@ -165,9 +165,13 @@ base::Result<Handle> NewHandle(const Shared& shared, rd_kafka_type_t type, const
       {"socket.keepalive.enable", "true"},
       {"log.connection.close", "false"},
   };
+  const bool tells = callbacks.statistics != nullptr && shared.statistics->enabled();
+  const Settings statistics = {
+      {"statistics.interval.ms", std::to_string(tells ? Statistics::kIntervalMs : 0)}};
+  if (tells) rd_kafka_conf_set_stats_cb(conf.get(), callbacks.statistics);
   const Settings& properties =
       type == RD_KAFKA_PRODUCER ? shared.producer_properties : shared.consumer_properties;
-  for (const Settings* part : {&common, &settings, &properties}) {
+  for (const Settings* part : {&common, &settings, &statistics, &properties}) {
     for (const auto& [name, value] : *part) RETURN_IF_ERROR(Set(conf.get(), name, value));
   }
   rd_kafka_conf_set_opaque(conf.get(), callbacks.opaque);

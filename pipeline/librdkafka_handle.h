@@ -17,6 +17,7 @@
 #include "base/ids.h"
 #include "base/status.h"
 #include "pipeline/librdkafka_client.h"
+#include "pipeline/librdkafka_statistics.h"
 
 /// What the librdkafka_* files share: owners of its objects, settings, errors, log. Included by
 /// those files alone.
@@ -80,7 +81,7 @@ class BatchLimit {
 };
 
 /// What the clients of one cluster have in common. Threads: any; unchanged once made, but for
-/// `outage` and `batch_limit`.
+/// `outage`, `batch_limit` and `statistics`.
 struct Shared {
   LibrdkafkaOptions options;
   /// Of options.properties, those for producers and those for consumers.
@@ -88,6 +89,8 @@ struct Shared {
   Settings consumer_properties;
   OutageLog outage;
   BatchLimit batch_limit;
+  /// What the clients tell about themselves.
+  std::unique_ptr<Statistics> statistics;
   /// Borrowed; lives as long as the clients do.
   Admin* admin = nullptr;
 };
@@ -104,6 +107,9 @@ struct Callbacks {
   void (*delivery)(rd_kafka_t*, const rd_kafka_message_t*, void* opaque) = nullptr;
   void (*rebalance)(rd_kafka_t*, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*,
                     void* opaque) = nullptr;
+  /// Whoever sets it serves the client's events again and again, also while nothing goes on: what is
+  /// not fetched piles up in librdkafka.
+  int (*statistics)(rd_kafka_t*, char* json, size_t size, void* opaque) = nullptr;
 };
 
 /// Errors: InvalidArgument when librdkafka takes a setting not, or not in this combination.

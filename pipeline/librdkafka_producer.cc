@@ -116,6 +116,8 @@ base::Status LibrdkafkaProducer::Connect() {
   callbacks.opaque = this;
   callbacks.error = OnError;
   callbacks.delivery = OnDelivery;
+  callbacks.statistics = OnStatistics;
+  statistics_ = shared_->statistics->New(rdkafka::ClientKind::kProducer);
   batch_bytes_ = shared_->batch_limit.bytes();
   base::Result<rdkafka::Handle> handle = rdkafka::NewHandle(
       *shared_, RD_KAFKA_PRODUCER,
@@ -292,6 +294,13 @@ void LibrdkafkaProducer::OnError(rd_kafka_t*, int error, const char* reason, voi
   static_cast<LibrdkafkaProducer*>(opaque)->shared_->outage.Note(
       static_cast<rd_kafka_resp_err_t>(error), "producer", reason);
 }
+
+int LibrdkafkaProducer::OnStatistics(rd_kafka_t*, char* json, size_t size, void* opaque) {
+  static_cast<LibrdkafkaProducer*>(opaque)->statistics_->Put({json, size});
+  return 0;
+}
+
+void LibrdkafkaProducer::ServeEvents() { rd_kafka_poll(handle_.get(), 0); }
 
 void LibrdkafkaProducer::ForgetDeliveries() {
   first_failure_ = base::Status::Ok();

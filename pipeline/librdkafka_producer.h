@@ -27,6 +27,7 @@ class LibrdkafkaProducer : public Producer {
   base::Status Flush(milliseconds timeout) override;
   std::optional<base::Offset> LastDelivered(const base::TopicPartition& tp) const override;
   std::vector<RefusedRecord> TakeRefused() override;
+  void ServeEvents() override;
 
  private:
   /// What a topic's delivery reports and produce calls need at hand.
@@ -50,6 +51,7 @@ class LibrdkafkaProducer : public Producer {
 
   static void OnDelivery(rd_kafka_t* handle, const rd_kafka_message_t* message, void* opaque);
   static void OnError(rd_kafka_t* handle, int error, const char* reason, void* opaque);
+  static int OnStatistics(rd_kafka_t* handle, char* json, size_t size, void* opaque);
 
   base::Status Connect();
   base::Result<Topic*> FindTopic(std::string_view name);
@@ -67,6 +69,7 @@ class LibrdkafkaProducer : public Producer {
 
   std::shared_ptr<rdkafka::Shared> shared_;
   std::string transactional_id_;
+  std::shared_ptr<rdkafka::Statistics::Client> statistics_;
   rdkafka::Handle handle_;
   std::vector<std::unique_ptr<Topic>> topics_;
   /// The topic of the last record: most often also that of the next.

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "pipeline/restore_repair.h"
+#include "pipeline/stream_thread_metrics.h"
 
 namespace pipeline {
 namespace {
@@ -176,6 +177,7 @@ base::Status Restorer::Apply(const RecordBatch& batch, base::TaskId* corrupt) {
         *corrupt = id;
         return applied;
       }
+      RestoredCounter(shared_.metrics, changelog.store).Increment(static_cast<double>(span.size()));
       changelog.position = next;
     }
   }

@@ -32,6 +32,15 @@ base::Labels LabelsOf(const std::string& store, base::Partition partition) {
 
 }  // namespace
 
+StandbyTasks::StandbyTasks(EngineShared& shared) : shared_(shared) {
+  for (const StoreDescription& store : shared.topology.stores()) {
+    if (!store.options.changelog) continue;
+    applied_[store.name] = shared.metrics.AddCounter(
+        "herald_standby_records_total", "Changelog records that were applied to warm copies.",
+        {{"store", store.name}});
+  }
+}
+
 StandbyTasks::~StandbyTasks() {
   const base::MutexLock lock(mutex_);
   for (const auto& [id, copy] : copies_) Unpublish(id);
@@ -282,6 +291,7 @@ base::Status StandbyTasks::ApplyRows(Copy& copy, Changelog& changelog,
     if (!copy.repair.known) copy.repair.by_store.clear();
   }
   RETURN_IF_ERROR(copy.state->ApplyRestored(changelog.store, rows, changelog.tp, next));
+  applied_.at(changelog.store).Increment(static_cast<double>(rows.size()));
   changelog.position = next;
   return base::Status::Ok();
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/metrics.h"
 #include "base/mutex.h"
 #include "base/status.h"
 #include "pipeline/kafka_client.h"
@@ -42,7 +43,7 @@ class StandbyTasks {
     bool busy = false;
   };
 
-  explicit StandbyTasks(EngineShared& shared) : shared_(shared) {}
+  explicit StandbyTasks(EngineShared& shared);
   ~StandbyTasks();
 
   /// From now on copies of these are kept, and no others.
@@ -105,6 +106,8 @@ class StandbyTasks {
   static int64_t LagOf(const Copy& copy);
 
   EngineShared& shared_;
+  /// Records, by store.
+  std::map<std::string, base::Counter> applied_;
   std::unique_ptr<Consumer> reader_;
   std::chrono::nanoseconds lags_at_{0};
   std::chrono::nanoseconds retry_at_{0};

@@ -73,16 +73,7 @@ StreamThread::StreamThread(EngineShared& shared, std::string instance_id, int sl
       exactly_once_(shared.config.guarantee == Guarantee::kExactlyOnce),
       name_("thread-" + std::to_string(slot)),
       restorer_(shared),
-      memberships_lost_(shared.metrics.AddCounter(
-          "herald_memberships_lost_total",
-          "Times that a stream thread's partitions went before it could commit what it had done.")),
-      commit_seconds_(shared.metrics.AddHistogram("herald_commit_duration_seconds",
-                                                  "Time that one commit took.",
-                                                  base::DurationBuckets())),
-      latency_seconds_(shared.metrics.AddHistogram(
-          "herald_end_to_end_latency_seconds",
-          "From a record's Kafka timestamp until what it led to can be queried (sampled).",
-          base::DurationBuckets())) {
+      metrics_(shared) {
   if (shared.pulse != nullptr) standstills_seen_ = shared.pulse->standstills();
 }
 
@@ -248,11 +239,18 @@ base::Result<Turn> StreamThread::RunOnce() {
 void StreamThread::RestartDirty(const base::Status& why) {
   base::LogWarn("starting again without what was not committed",
                 {{"thread", name_}, {"why", why.ToString()}});
+  metrics_.restarts.Increment();
   CloseAllTasks();
   consumer_.reset();
   producer_.reset();
   producer_lost_ = false;
   joined_ = false;
+  GiveUpTransaction();
+}
+
+void StreamThread::GiveUpTransaction() {
+  if (in_transaction_) metrics_.aborts.Increment();
+  metrics_.HandOver();
   in_transaction_ = false;
   work_done_ = false;
   output_bytes_ = 0;
@@ -338,17 +336,14 @@ std::pair<Task*, Task::Input*> StreamThread::Route(const RecordMetadata& metadat
 }
 
 base::Status StreamThread::ProcessBatch(const RecordBatch& batch) {
+  // Records come in runs of one partition: what is counted is handed over at the end of each.
+  Task* run_task = nullptr;
   Task::Input* run = nullptr;
   int64_t run_length = 0;
-  const auto count_run = [&] {
+  const auto end_run = [&] {
     if (run == nullptr) return;
-    auto [it, first] = consumed_.try_emplace(run->tp.topic);
-    if (first) {
-      it->second = shared_.metrics.AddCounter("herald_records_consumed_total",
-                                              "Records read from a source topic.",
-                                              {{"topic", run->tp.topic}});
-    }
-    it->second.Increment(static_cast<double>(run_length));
+    metrics_.Consumed(run->tp.topic, run_length);
+    run_task->HandOverFigures();
     run_length = 0;
   };
   for (size_t i = 0; i < batch.size(); ++i) {
@@ -356,17 +351,22 @@ base::Status StreamThread::ProcessBatch(const RecordBatch& batch) {
     // A record of a partition that was taken away within this very poll.
     if (task == nullptr || task->phase() != TaskPhase::kRunning) continue;
     if (input != run) {
-      count_run();
+      end_run();
+      run_task = task;
       run = input;
     }
     ++run_length;
-    RETURN_IF_ERROR(ProcessRecord(*task, *input, batch, i));
+    base::Status status = ProcessRecord(*task, *input, batch, i);
     const size_t waiting = task->state() == nullptr ? 0 : task->state()->pending_bytes();
-    if (waiting + output_bytes_ > shared_.config.transaction_bytes_max) {
-      RETURN_IF_ERROR(Commit(shared_.config.commit_timeout));
+    if (status.ok() && waiting + output_bytes_ > shared_.config.transaction_bytes_max) {
+      status = Commit(shared_.config.commit_timeout);
+    }
+    if (!status.ok()) {
+      end_run();
+      return status;
     }
   }
-  count_run();
+  end_run();
   return base::Status::Ok();
 }
 
@@ -435,6 +435,7 @@ base::Status StreamThread::ProcessRecord(Task& task, Task::Input& input, const R
   if (origin.has_value() && stateful && origin_times_ms_.size() < kOriginTimesMax) {
     origin_times_ms_.push_back(*origin);
   }
+  input.last_timestamp_ms = record.metadata.timestamp_ms;
   input.next = base::Offset{offset.value + 1};
   return base::Status::Ok();
 }
@@ -483,6 +484,7 @@ base::Status StreamThread::ProduceOutputs(const Task& task, Task::Input& input,
       return base::Status::Unavailable(produced.message());
     }
     RETURN_IF_ERROR(produced);
+    metrics_.ProducedTo(output.sink);
   }
   output_bytes_ += outputs.bytes();
   return base::Status::Ok();
@@ -526,11 +528,8 @@ base::Status StreamThread::SendToItsPartition(Task& task, Task::Input& input,
     outgoing.headers = &headers;
     outgoing.tag = MakeTag(input, record.metadata.offset);
     output_bytes_ += record.value.value_or("").size();
-    shared_.metrics
-        .AddCounter("herald_records_repartitioned_total",
-                    "Records that lay in another partition than their key's and were sent there.",
-                    {{"topic", input.tp.topic}})
-        .Increment();
+    metrics_.RepartitionedCounter(input.tp.topic).Increment();
+    metrics_.ProducedTo(outgoing.topic, 1);
     produced = producer_->Produce(outgoing);
     if (produced.code() == base::StatusCode::kInvalidArgument) {
       refused_inputs_[{input.tp, record.metadata.offset}] = {produced.message(), false};
@@ -538,6 +537,7 @@ base::Status StreamThread::SendToItsPartition(Task& task, Task::Input& input,
     }
   }
   RETURN_IF_ERROR(produced);
+  input.last_timestamp_ms = record.metadata.timestamp_ms;
   input.next = base::Offset{record.metadata.offset.value + 1};
   return base::Status::Ok();
 }
@@ -562,9 +562,7 @@ base::Status StreamThread::Refuse(const Task& task, const Task::Input& input,
                                std::to_string(record.metadata.offset.value) + " refused by " +
                                stage + ": " + why.message());
   }
-  shared_.metrics
-      .AddCounter("herald_dead_letters_total", "Records refused, by reason.", {{"reason", reason}})
-      .Increment();
+  DeadLetterCounter(shared_.metrics, reason).Increment();
   if (handler == OnRefused::kSkip) return base::Status::Ok();
   const auto refused = refused_inputs_.find(std::pair(input.tp, record.metadata.offset));
   if (refused != refused_inputs_.end() && refused->second.dead_letter) {
@@ -583,6 +581,7 @@ base::Status StreamThread::Refuse(const Task& task, const Task::Input& input,
   outgoing.headers = &headers;
   outgoing.tag = MakeTag(input, record.metadata.offset);
   output_bytes_ += outgoing.value.value_or("").size();
+  metrics_.ProducedTo(outgoing.topic, 1);
   return producer_->Produce(outgoing);
 }
 
@@ -604,9 +603,12 @@ base::Status StreamThread::PunctuateWhenDue() {
   if (now - last_punctuate_ < shared_.config.punctuate_interval) return base::Status::Ok();
   last_punctuate_ = now;
   RenewStamps();
+  // One that has nothing to send has nothing to tell of it either, but statistics come all the same.
+  if (producer_ != nullptr) producer_->ServeEvents();
   for (auto& [id, task] : tasks_) {
     if (task->phase() != TaskPhase::kRunning) continue;
     base::Status status = task->Punctuate();
+    task->HandOverFigures();
     if (!status.ok()) {
       if (status.code() == base::StatusCode::kCorruption) distrusted_.insert(id);
       return status.WithContext("punctuating task " + id.ToString());
@@ -656,10 +658,7 @@ base::Status StreamThread::AbortAndReplay(const base::Status& why) {
     base::Status aborted = producer_->AbortTransaction(shared_.config.request_timeout);
     if (!aborted.ok()) return base::Status::Lost("abort failed: " + aborted.message());
   }
-  in_transaction_ = false;
-  work_done_ = false;
-  output_bytes_ = 0;
-  origin_times_ms_.clear();
+  GiveUpTransaction();
   base::Positions back;
   for (auto& [id, task] : tasks_) {
     if (task->phase() != TaskPhase::kRunning) continue;

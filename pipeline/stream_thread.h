@@ -8,11 +8,9 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "base/metrics.h"
 #include "base/status.h"
 #include "pipeline/crash_mark.h"
 #include "pipeline/engine_shared.h"
@@ -20,6 +18,7 @@
 #include "pipeline/record_trace.h"
 #include "pipeline/restorer.h"
 #include "pipeline/standby_tasks.h"
+#include "pipeline/stream_thread_metrics.h"
 #include "pipeline/task.h"
 
 namespace pipeline {
@@ -122,7 +121,6 @@ class StreamThread : private RebalanceListener {
   void MarkCrashed(Task& task);
   void WipeAndReopen(const base::TaskId& id, const base::Status& why);
   void RenewStamps();
-  base::Counter LostCounter(const std::string& topic);
   void CountLost(const Task& task, const Task::Input& input, base::Offset start);
   void Report(const Task& task);
 
@@ -146,9 +144,13 @@ class StreamThread : private RebalanceListener {
   base::Status EnsureTransaction();
   base::Status Commit(milliseconds timeout);
   base::Status ProduceChangelogs();
+  /// Of all tasks' rows.
+  size_t PendingBytes() const;
   void CollectPositions(base::Positions* positions);
   base::Status CommitRows();
   base::Status AbortAndReplay(const base::Status& why);
+  /// What is open is given up, whoever aborts it.
+  void GiveUpTransaction();
   bool ShouldCommit(bool input_dry) const;
 
   EngineShared& shared_;
@@ -193,6 +195,8 @@ class StreamThread : private RebalanceListener {
   /// The consumer may have handed out records that were not processed: its positions say nothing.
   bool inside_batch_ = false;
   size_t output_bytes_ = 0;
+  /// When the open transaction's first record came.
+  std::chrono::nanoseconds transaction_began_{0};
   std::chrono::nanoseconds last_commit_{0};
   std::chrono::nanoseconds last_punctuate_{0};
   std::chrono::nanoseconds last_stamp_{0};
@@ -201,10 +205,7 @@ class StreamThread : private RebalanceListener {
   /// Input records whose output a broker refused, so that their replay becomes a dead letter.
   std::map<std::pair<base::TopicPartition, base::Offset>, RefusedInput> refused_inputs_;
 
-  base::Counter memberships_lost_;
-  base::Histogram commit_seconds_;
-  base::Histogram latency_seconds_;
-  std::unordered_map<std::string, base::Counter> consumed_;
+  StreamThreadMetrics metrics_;
 };
 
 }  // namespace pipeline

@@ -12,6 +12,7 @@ base::Status StreamThread::EnsureTransaction() {
   if (in_transaction_) return base::Status::Ok();
   if (exactly_once_) RETURN_IF_ERROR(producer_->BeginTransaction());
   in_transaction_ = true;
+  transaction_began_ = shared_.clock.Monotonic();
   changelog_sent_ = false;
   return base::Status::Ok();
 }
@@ -90,6 +91,7 @@ base::Status StreamThread::Commit(milliseconds timeout) {
     if (!positions.empty()) RETURN_IF_ERROR(consumer_->CommitPositions(positions));
   }
   in_transaction_ = false;
+  metrics_.transaction_bytes.Observe(static_cast<double>(output_bytes_ + PendingBytes()));
   if (base::Status rows = CommitRows(); !rows.ok()) {
     // The topics are ahead of the rows now: only a restore brings them together, not a replay.
     return rows.code() == base::StatusCode::kUnavailable ? base::Status::Lost(rows.message())
@@ -98,8 +100,20 @@ base::Status StreamThread::Commit(milliseconds timeout) {
   // From here, not from the start: commits that take as long as the interval would follow each other
   // with next to nothing between them, and small transactions cost the most.
   last_commit_ = shared_.clock.Monotonic();
-  commit_seconds_.Observe(std::chrono::duration<double>(last_commit_ - started).count());
+  metrics_.commits.Increment();
+  metrics_.commit_seconds.Observe(std::chrono::duration<double>(last_commit_ - started).count());
+  metrics_.transaction_seconds.Observe(
+      std::chrono::duration<double>(last_commit_ - transaction_began_).count());
+  metrics_.HandOver();
   return base::Status::Ok();
+}
+
+size_t StreamThread::PendingBytes() const {
+  size_t bytes = 0;
+  for (const auto& [id, task] : tasks_) {
+    if (task->state() != nullptr) bytes += task->state()->pending_bytes();
+  }
+  return bytes;
 }
 
 base::Status StreamThread::ProduceChangelogs() {
@@ -108,13 +122,16 @@ base::Status StreamThread::ProduceChangelogs() {
     if (task->state() == nullptr || !task->state()->has_pending()) continue;
     std::string_view current;
     std::string topic;
-    RETURN_IF_ERROR(task->state()->VisitPending(
+    uint64_t records = 0;
+    base::Status status = task->state()->VisitPending(
         [&, partition = id.partition](std::string_view store, std::string_view key,
                                       std::optional<std::string_view> value) {
           if (store != current) {
+            if (records > 0) metrics_.ProducedTo(topic, std::exchange(records, 0));
             current = store;
             topic = shared_.ChangelogTopic(store);
           }
+          ++records;
           OutgoingRecord record;
           record.topic = topic;
           record.partition = partition;
@@ -129,7 +146,9 @@ base::Status StreamThread::ProduceChangelogs() {
                                        " bytes: " + produced.message());
           }
           return produced;
-        }));
+        });
+    if (records > 0) metrics_.ProducedTo(topic, records);
+    RETURN_IF_ERROR(std::move(status));
   }
   return base::Status::Ok();
 }
@@ -169,7 +188,7 @@ base::Status StreamThread::CommitRows() {
   }
   const int64_t now_ms = shared_.clock.NowMs();
   for (const int64_t origin_ms : origin_times_ms_) {
-    latency_seconds_.Observe(static_cast<double>(now_ms - origin_ms) / 1000.0);
+    metrics_.latency_seconds.Observe(static_cast<double>(now_ms - origin_ms) / 1000.0);
   }
   origin_times_ms_.clear();
   std::erase_if(refused_inputs_, [this](const auto& entry) {

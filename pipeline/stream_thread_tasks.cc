@@ -36,7 +36,7 @@ void StreamThread::OnAssigned(const std::vector<base::TopicPartition>& partition
     assigned.push_back({tp, std::nullopt, true});
   }
   for (const auto& [id, inputs] : by_task) {
-    auto task = std::make_unique<Task>(id, inputs);
+    auto task = std::make_unique<Task>(id, inputs, shared_.clock.Monotonic());
     task->SetOutputBytesMax(shared_.config.record_output_bytes_max);
     for (Task::Input& input : task->inputs()) {
       input.index = NumberOf(input.tp);
@@ -53,8 +53,7 @@ void StreamThread::OnAssigned(const std::vector<base::TopicPartition>& partition
   if (!status.ok()) {
     base::LogWarn("assigning failed", {{"thread", name_}, {"why", status.ToString()}});
   }
-  // There from the start, so that an alert on its growth sees the first one.
-  for (const std::string& topic : shared_.topology.SourceTopics()) LostCounter(topic);
+  metrics_.assigned.Increment();
   joined_ = true;
   base::LogInfo("assigned",
                 {{"thread", name_}, {"tasks", by_task.size()}, {"partitions", partitions.size()}});
@@ -74,6 +73,7 @@ uint16_t StreamThread::NumberOf(const base::TopicPartition& tp) {
 
 void StreamThread::OnRevoked(const std::vector<base::TopicPartition>& partitions) {
   base::LogInfo("revoked", {{"thread", name_}, {"partitions", partitions.size()}});
+  metrics_.revoked.Increment();
   // Readers go first: what is queried must not be older than what the next owner answers.
   for (const auto& [id, task] : tasks_) PublishRestoring(id);
   // Called from within a poll, which may hold records that were never processed.
@@ -111,7 +111,8 @@ void StreamThread::OnRevoked(const std::vector<base::TopicPartition>& partitions
 }
 
 void StreamThread::OnLost(const std::vector<base::TopicPartition>& partitions) {
-  memberships_lost_.Increment();
+  metrics_.memberships_lost.Increment();
+  metrics_.lost.Increment();
   base::LogWarn("partitions lost", {{"thread", name_}, {"partitions", partitions.size()}});
   // Before anything that takes its time: they may be another's already, with newer rows.
   for (const auto& [id, task] : tasks_) {
@@ -125,10 +126,7 @@ void StreamThread::OnLost(const std::vector<base::TopicPartition>& partitions) {
   }
   // Without transactions nothing takes back what is still queued; destroying the producer does.
   if (!exactly_once_) producer_lost_ = true;
-  in_transaction_ = false;
-  work_done_ = false;
-  output_bytes_ = 0;
-  origin_times_ms_.clear();
+  GiveUpTransaction();
   CloseAllTasks();
   joined_ = false;
 }
@@ -304,6 +302,8 @@ base::Status StreamThread::StartRunning(Task& task, int64_t replayed) {
   if (!started.ok()) return base::Status::Lost(started.message());
   task.MoveTo(TaskPhase::kRunning);
   if (task.state() != nullptr) {
+    metrics_.restore_seconds.Observe(
+        std::chrono::duration<double>(shared_.clock.Monotonic() - task.assigned_at()).count());
     const auto reader = task.state()->MakeReader();
     for (const state::StoreSpec& spec : shared_.topology.StoreSpecs(task.id().subtopology)) {
       shared_.stores.Publish(spec.name, task.id().partition, reader, slot_);
@@ -346,7 +346,7 @@ void StreamThread::WipeAndReopen(const base::TaskId& id, const base::Status& why
   restorer_.Remove(id);
   std::vector<base::TopicPartition> inputs;
   for (const Task::Input& input : it->second->inputs()) inputs.push_back(input.tp);
-  auto fresh = std::make_unique<Task>(id, inputs);
+  auto fresh = std::make_unique<Task>(id, inputs, it->second->assigned_at());
   fresh->SetOutputBytesMax(shared_.config.record_output_bytes_max);
   for (size_t i = 0; i < inputs.size(); ++i) {
     Task::Input& input = fresh->inputs()[i];
@@ -364,17 +364,11 @@ void StreamThread::WipeAndReopen(const base::TaskId& id, const base::Status& why
   }
 }
 
-base::Counter StreamThread::LostCounter(const std::string& topic) {
-  return shared_.metrics.AddCounter(
-      "herald_records_lost_total",
-      "Records that were deleted from a topic before they were processed.", {{"topic", topic}});
-}
-
 /// From where the input would read next up to `start`.
 void StreamThread::CountLost(const Task& task, const Task::Input& input, base::Offset start) {
   const base::Offset first = input.next.value_or(start);
   const int64_t records = std::max(int64_t{0}, start.value - first.value);
-  LostCounter(input.tp.topic).Increment(static_cast<double>(records));
+  metrics_.RecordsLost(input.tp.topic, records);
   LogRecord(base::LogLevel::kError, "records were deleted before they were processed",
             {task.id().ToString(), {input.tp, first}, std::string(kTraceUnknown)},
             {{"records", records}});
@@ -424,6 +418,7 @@ void StreamThread::Report(const Task& task) {
   report.phase = task.phase();
   for (const Task::Input& input : task.inputs()) {
     report.inputs.emplace_back(input.tp, input.committed);
+    report.timestamps_ms.push_back(input.last_timestamp_ms);
   }
   if (task.phase() == TaskPhase::kRestoring) {
     report.restore_remaining = restorer_.Remaining(task.id());

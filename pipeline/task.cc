@@ -8,6 +8,8 @@ namespace pipeline {
 namespace {
 
 constexpr size_t kPhases = 5;
+/// The stages' times are taken of one record in so many: two looks at the clock for each stage.
+constexpr uint64_t kStageSampleEvery = 64;
 
 // kLegalMoves[from][to], in the order of TaskPhase; the picture is in the header.
 constexpr std::array<std::array<bool, kPhases>, kPhases> kLegalMoves = {{
@@ -26,7 +28,9 @@ std::string_view TaskPhaseName(TaskPhase phase) {
   return kNames[static_cast<size_t>(phase)];
 }
 
-Task::Task(base::TaskId id, const std::vector<base::TopicPartition>& inputs) : id_(id) {
+Task::Task(base::TaskId id, const std::vector<base::TopicPartition>& inputs,
+           std::chrono::nanoseconds assigned_at)
+    : id_(id), assigned_at_(assigned_at) {
   for (const base::TopicPartition& tp : inputs) {
     Input input;
     input.tp = tp;
@@ -47,6 +51,7 @@ void Task::Open(const Topology& topology, std::unique_ptr<state::TaskState> stat
   args.refused_by = &refused_by_;
   args.clock = &clock;
   args.metrics = metrics;
+  args.sample = &sample_;
   nodes_ = topology.Instantiate(id_.subtopology, args);
   for (Input& input : inputs_) input.source = nodes_->SourceIndex(input.tp.topic);
 }
@@ -61,6 +66,8 @@ void Task::MoveTo(TaskPhase phase) {
 base::Status Task::Process(const Input& input, const RawRecord& record) {
   outputs_.Clear();
   refused_by_.clear();
+  // Also after a record at which a stage threw.
+  sample_ = {.on = processed_++ % kStageSampleEvery == 0};
   if (state_ != nullptr) state_->BeginRecord();
   base::Status status = nodes_->Deliver(input.source, record);
   if (!status.ok()) {
@@ -72,6 +79,7 @@ base::Status Task::Process(const Input& input, const RawRecord& record) {
 
 base::Status Task::Punctuate() {
   outputs_.Clear();
+  sample_ = {};
   if (state_ != nullptr) state_->BeginRecord();
   return nodes_->Punctuate();
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -52,13 +53,17 @@ class Task {
     std::optional<base::Offset> next;
     /// What the last commit covered.
     std::optional<base::Offset> committed;
+    /// Timestamp of the last record that was processed; 0: none yet.
+    int64_t last_timestamp_ms = 0;
     /// A record that crashed whoever had it in hand, as often as is borne; -1: none.
     base::Offset crashed_at{-1};
     /// Fetching is stopped until the task runs.
     bool paused = true;
   };
 
-  Task(base::TaskId id, const std::vector<base::TopicPartition>& inputs);
+  /// `assigned_at`: when it came here, by the monotonic clock.
+  Task(base::TaskId id, const std::vector<base::TopicPartition>& inputs,
+       std::chrono::nanoseconds assigned_at = {});
 
   /// Brings the nodes to life. `state` is nullptr for a sub-topology without stores; the rest is
   /// borrowed and outlives the task. REQUIRES: phase() is kCreated; called once.
@@ -66,6 +71,7 @@ class Task {
             const base::Clock& clock, base::Metrics* metrics);
 
   const base::TaskId& id() const { return id_; }
+  std::chrono::nanoseconds assigned_at() const { return assigned_at_; }
   TaskPhase phase() const { return phase_; }
   /// REQUIRES: a legal move.
   void MoveTo(TaskPhase phase);
@@ -91,16 +97,22 @@ class Task {
   /// Time-driven work of the stages.
   base::Status Punctuate();
 
+  /// Brings the metrics of the stages up to date: what was processed since the last call.
+  void HandOverFigures() { nodes_->HandOverFigures(); }
+
   /// Takes the state out, to hand it to another thread. The task is good for nothing afterwards.
   std::unique_ptr<state::TaskState> ReleaseState() { return std::move(state_); }
 
  private:
   const base::TaskId id_;
+  const std::chrono::nanoseconds assigned_at_;
   TaskPhase phase_ = TaskPhase::kCreated;
   std::vector<Input> inputs_;
   std::unique_ptr<state::TaskState> state_;
   OutputBuffer outputs_;
   std::string refused_by_;
+  internal::StageSample sample_;
+  uint64_t processed_ = 0;
   std::unique_ptr<TaskTopology> nodes_;
 };
 

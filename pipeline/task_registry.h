@@ -22,6 +22,8 @@ struct TaskReport {
   TaskPhase phase = TaskPhase::kCreated;
   /// Inputs with the position that the last commit covered (unset while not known).
   std::vector<std::pair<base::TopicPartition, std::optional<base::Offset>>> inputs;
+  /// Timestamps of the last records processed, of the inputs in their order; 0: none yet.
+  std::vector<int64_t> timestamps_ms;
   /// Changelog records still to be read, by store; empty when not restoring.
   std::map<std::string, int64_t> restore_remaining;
 };

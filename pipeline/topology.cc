@@ -6,6 +6,32 @@
 #include "base/check.h"
 
 namespace pipeline {
+namespace {
+
+/// Upper bounds in seconds: a stage takes microseconds, one that reads from disk or is held up more.
+const std::vector<double>& StageBuckets() {
+  static const std::vector<double> buckets = {0.000001, 0.0000025, 0.000005, 0.00001, 0.000025,
+                                              0.00005,  0.0001,    0.00025,  0.001,   0.01,
+                                              0.1};
+  return buckets;
+}
+
+}  // namespace
+
+internal::StageFigures::StageFigures(base::Metrics* metrics, const std::string& stage) {
+  if (metrics == nullptr) return;
+  const base::Labels labels = {{"stage", stage}};
+  processed_ = metrics->AddCounter("herald_records_processed_total",
+                                   "Records that a stage or source was given.", labels);
+  forwarded_ = metrics->AddCounter("herald_records_forwarded_total",
+                                   "Records that a stage or source passed on.", labels);
+  failures_ = metrics->AddCounter("herald_records_failed_total",
+                                  "Records at which a stage or source returned an error.", labels);
+  duration_ = metrics->AddHistogram(
+      "herald_stage_duration_seconds",
+      "A stage's own time for a record, without the stages behind it (sampled).", StageBuckets(),
+      labels);
+}
 
 size_t TaskTopology::SourceIndex(std::string_view topic) const {
   for (size_t i = 0; i < sources_.size(); ++i) {

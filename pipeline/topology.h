@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <functional>
@@ -122,6 +123,49 @@ class OutputBuffer {
 
 namespace internal {
 
+/// Of one task: whether the record that is under way is in the sample of which stages' times are
+/// taken, and how long the stages behind the one that runs took for it.
+struct StageSample {
+  bool on = false;
+  std::chrono::nanoseconds behind{0};
+};
+
+/// What metrics say of one stage or source, in one task. Counts beside the metrics and hands over now
+/// and then: a record passes several stages, and an atomic at each would be felt.
+class StageFigures {
+ public:
+  StageFigures() = default;
+  /// `metrics` may be nullptr: then it counts nowhere.
+  StageFigures(base::Metrics* metrics, const std::string& stage);
+
+  void CountIn() { ++in_; }
+  void CountOut() { ++out_; }
+  void CountFailed() { ++failed_; }
+  void Took(std::chrono::nanoseconds time) const {
+    duration_.Observe(std::chrono::duration<double>(time).count());
+  }
+  void HandOver() {
+    HandOver(processed_, in_);
+    HandOver(forwarded_, out_);
+    HandOver(failures_, failed_);
+  }
+
+ private:
+  static void HandOver(const base::Counter& counter, uint64_t& count) {
+    if (count == 0) return;
+    counter.Increment(static_cast<double>(count));
+    count = 0;
+  }
+
+  uint64_t in_ = 0;
+  uint64_t out_ = 0;
+  uint64_t failed_ = 0;
+  base::Counter processed_;
+  base::Counter forwarded_;
+  base::Counter failures_;
+  base::Histogram duration_;
+};
+
 /// What nodes need to come alive in a task.
 struct BuildArgs {
   StoreLookupFunction stores;
@@ -130,12 +174,15 @@ struct BuildArgs {
   std::string* refused_by = nullptr;
   const base::Clock* clock = nullptr;
   base::Metrics* metrics = nullptr;
+  StageSample* sample = nullptr;
 };
 
 class Node {
  public:
   virtual ~Node() = default;
   virtual base::Status Punctuate() { return base::Status::Ok(); }
+  /// Brings the metrics up to date.
+  virtual void HandOverFigures() {}
 };
 
 template <typename T>
@@ -182,18 +229,29 @@ class SourceNode : public Node {
 template <typename T>
 class TypedSourceNode : public SourceNode {
  public:
-  TypedSourceNode(std::string name, std::string* refused_by)
-      : name_(std::move(name)), refused_by_(refused_by) {}
+  TypedSourceNode(std::string name, const BuildArgs& args)
+      : name_(std::move(name)),
+        clock_(args.clock),
+        refused_by_(args.refused_by),
+        sample_(args.sample),
+        figures_(args.metrics, name_) {}
 
   base::Status Deliver(const RawRecord& raw) override {
+    figures_.CountIn();
+    std::chrono::nanoseconds began{0};
+    if (sample_->on) [[unlikely]] began = clock_->Monotonic();
     base::Result<T> value = serde_.Decode(raw);
+    if (sample_->on) [[unlikely]] figures_.Took(clock_->Monotonic() - began);
     if (!value.ok()) {
+      figures_.CountFailed();
       *refused_by_ = name_;
       return value.status();
     }
+    figures_.CountOut();
     return children.Deliver(
         Record<T>{std::string(raw.key.value_or("")), std::move(*value), raw.metadata});
   }
+  void HandOverFigures() override { figures_.HandOver(); }
 
   std::optional<RecordPlace> OriginOf(const RawRecord& raw) override {
     if constexpr (TellsOrigin<T>) {
@@ -207,7 +265,10 @@ class TypedSourceNode : public SourceNode {
 
  private:
   const std::string name_;
+  const base::Clock* clock_;
   std::string* refused_by_;
+  const StageSample* sample_;
+  StageFigures figures_;
   Serde<T> serde_;
 };
 
@@ -216,32 +277,52 @@ class ProcessorNode : public Receiver<typename P::Input>, public Context<typenam
  public:
   using Out = typename P::Output;
 
-  ProcessorNode(std::string name, std::unique_ptr<P> processor, const BuildArgs& args,
-                base::Counter processed)
+  ProcessorNode(std::string name, std::unique_ptr<P> processor, const BuildArgs& args)
       : name_(std::move(name)),
         processor_(std::move(processor)),
         clock_(args.clock),
         refused_by_(args.refused_by),
-        processed_(processed) {}
+        sample_(args.sample),
+        figures_(args.metrics, name_) {}
 
   base::Status Receive(Record<typename P::Input>&& record) override {
-    processed_.Increment();
-    base::Status status = processor_->Process(std::move(record), *this);
-    if (!status.ok() && refused_by_->empty()) *refused_by_ = name_;
+    figures_.CountIn();
+    if (!sample_->on) [[likely]] return Process(std::move(record));
+    // What comes out is received within Process(): the time of those behind is not this one's own.
+    const std::chrono::nanoseconds beside = std::exchange(sample_->behind, {});
+    const std::chrono::nanoseconds began = clock_->Monotonic();
+    base::Status status = Process(std::move(record));
+    const std::chrono::nanoseconds whole = clock_->Monotonic() - began;
+    figures_.Took(whole - sample_->behind);
+    sample_->behind = beside + whole;
     return status;
   }
   base::Status Punctuate() override { return processor_->Punctuate(*this); }
-  base::Status Forward(Record<Out> record) override { return children.Deliver(std::move(record)); }
+  void HandOverFigures() override { figures_.HandOver(); }
+  base::Status Forward(Record<Out> record) override {
+    figures_.CountOut();
+    return children.Deliver(std::move(record));
+  }
   int64_t NowMs() const override { return clock_->NowMs(); }
 
   FanOut<Out> children;
 
  private:
+  base::Status Process(Record<typename P::Input>&& record) {
+    base::Status status = processor_->Process(std::move(record), *this);
+    if (!status.ok() && refused_by_->empty()) {
+      figures_.CountFailed();
+      *refused_by_ = name_;
+    }
+    return status;
+  }
+
   const std::string name_;
   std::unique_ptr<P> processor_;
   const base::Clock* clock_;
   std::string* refused_by_;
-  base::Counter processed_;
+  StageSample* sample_;
+  StageFigures figures_;
 };
 
 template <typename T>
@@ -302,6 +383,10 @@ class TaskTopology {
   base::Status Punctuate() {
     for (const auto& node : nodes_) RETURN_IF_ERROR(node->Punctuate());
     return base::Status::Ok();
+  }
+
+  void HandOverFigures() {
+    for (const auto& node : nodes_) node->HandOverFigures();
   }
 
  private:
@@ -406,7 +491,7 @@ class TopologyBuilder {
     root.topic = std::move(topic);
     root.on_refused = on_refused;
     root.build = [name, children](const internal::BuildArgs& args, internal::OwnedNodes& nodes) {
-      auto source = std::make_unique<internal::TypedSourceNode<T>>(name, args.refused_by);
+      auto source = std::make_unique<internal::TypedSourceNode<T>>(name, args);
       auto* built = source.get();
       nodes.push_back(std::move(source));
       for (const auto& attach : *children) attach(args, nodes, built->children);
@@ -475,13 +560,8 @@ Stream<typename P::Output> Stream<T>::Process(std::string name, Args... args) {
   children_->push_back([name = std::move(name), children, args...](
                            const internal::BuildArgs& build, internal::OwnedNodes& nodes,
                            internal::FanOut<T>& upstream) {
-    base::Counter processed;
-    if (build.metrics != nullptr) {
-      processed = build.metrics->AddCounter("herald_records_processed_total",
-                                            "Records that a stage was given.", {{"stage", name}});
-    }
     auto made = std::make_unique<internal::ProcessorNode<P>>(
-        name, std::make_unique<P>(TopologyBuilder::Resolve(args, build)...), build, processed);
+        name, std::make_unique<P>(TopologyBuilder::Resolve(args, build)...), build);
     auto* built = made.get();
     nodes.push_back(std::move(made));
     upstream.Add(built);

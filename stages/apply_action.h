@@ -17,7 +17,9 @@ namespace stages {
 class ApplyAction : public pipeline::Processor<InboxAction, pipeline::Nothing> {
  public:
   /// The stores are kInboxStore and kInboxUnreadStore.
-  ApplyAction(state::KeyValueStore& inbox, state::KeyValueStore& unread) : editor_(inbox, unread) {}
+  ApplyAction(state::KeyValueStore& inbox, state::KeyValueStore& unread,
+              const TrimCounters& trimmed = {})
+      : editor_(inbox, unread, trimmed) {}
 
   base::Status Process(pipeline::Record<InboxAction> record,
                        pipeline::Context<pipeline::Nothing>& context) override;

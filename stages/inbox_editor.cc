@@ -322,6 +322,7 @@ base::Result<size_t> InboxEditor::Trim(const Keep& keep, size_t rows_max) {
     EraseItem(item);
     inbox_.Delete(keys_.IdentityRow(item.identity));
   }
+  if (!victims.empty()) trimmed_.items.Increment(static_cast<double>(victims.size()));
   return victims.size();
 }
 
@@ -378,6 +379,7 @@ base::Result<size_t> InboxEditor::EvictTombstones(uint64_t tombstones_max, int64
     inbox_.Delete(keys_.IdentityRow(identity));
   }
   head_.tombstones -= victims.size();
+  if (!victims.empty()) trimmed_.tombstones.Increment(static_cast<double>(victims.size()));
   return victims.size();
 }
 

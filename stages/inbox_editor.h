@@ -8,11 +8,18 @@
 #include <string_view>
 #include <vector>
 
+#include "base/metrics.h"
 #include "base/status.h"
 #include "stages/inbox_rows.h"
 #include "state/key_value_store.h"
 
 namespace stages {
+
+/// Rows that limits of number and age removed.
+struct TrimCounters {
+  base::Counter items;
+  base::Counter tombstones;
+};
 
 /// Changes one recipient's inbox and keeps its rows in agreement: counts with items, the unread
 /// index with what is unread, identities with the items and tombstones that they name.
@@ -31,8 +38,9 @@ namespace stages {
 /// Threads: the stream thread that owns the task.
 class InboxEditor {
  public:
-  InboxEditor(state::KeyValueStore& inbox, state::KeyValueStore& unread)
-      : inbox_(inbox), unread_(unread) {}
+  InboxEditor(state::KeyValueStore& inbox, state::KeyValueStore& unread,
+              const TrimCounters& trimmed = {})
+      : inbox_(inbox), unread_(unread), trimmed_(trimmed) {}
 
   /// Starts on another recipient; what was not saved of the last one's head is forgotten.
   base::Status Open(InboxKeys keys);
@@ -138,6 +146,7 @@ class InboxEditor {
 
   state::KeyValueStore& inbox_;
   state::KeyValueStore& unread_;
+  const TrimCounters trimmed_;
   InboxKeys keys_;
   InboxHead head_;
   InboxHead saved_;

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "pipeline/stream_thread_metrics.h"
 #include "stages/apply_action.h"
 #include "stages/enrich_actor.h"
 #include "stages/event.h"
@@ -9,6 +10,7 @@
 #include "stages/inbox_repair.h"
 #include "stages/inbox_rows.h"
 #include "stages/received_notification.h"
+#include "stages/refusal.h"
 #include "stages/route_to_recipients.h"
 #include "stages/user.h"
 #include "stages/write_inbox.h"
@@ -27,14 +29,28 @@ pipeline::RestoreRepair RepairOfInbox() {
 
 }  // namespace
 
+NotificationCounters CountIn(base::Metrics& metrics) {
+  const auto trimmed = [&metrics](const char* kind) {
+    return metrics.AddCounter("herald_inbox_rows_trimmed_total",
+                              "Rows that limits of number and age removed from inboxes.",
+                              {{"kind", kind}});
+  };
+  for (const std::string_view reason : refusal::kAll) {
+    pipeline::DeadLetterCounter(metrics, std::string(reason));
+  }
+  return {metrics.AddCounter("herald_unknown_actors_total",
+                             "Events whose actor is not among the users."),
+          {trimmed("item"), trimmed("tombstone")}};
+}
+
 pipeline::Topology BuildNotificationTopology(const Topics& topics, const InboxLimits& limits,
-                                             base::Counter unknown_actors) {
+                                             const NotificationCounters& counters) {
   pipeline::TopologyBuilder builder;
 
   // Who is told of what: stateless but for the users, any number of partitions.
   auto users = builder.GlobalTable<User>(topics.users);
   builder.Source<Event>("decode-event", topics.events)
-      .Process<EnrichActor>("enrich-actor", users, unknown_actors)
+      .Process<EnrichActor>("enrich-actor", users, counters.unknown_actors)
       .Process<RouteToRecipients>("route-to-recipients")
       .Sink("notifications", topics.notifications);
 
@@ -43,9 +59,9 @@ pipeline::Topology BuildNotificationTopology(const Topics& topics, const InboxLi
       builder.Store(std::string(kInboxStore), {.changelog = true, .repair = RepairOfInbox()});
   auto unread = builder.Store(std::string(kInboxUnreadStore), {.changelog = false});
   builder.Source<ReceivedNotification>("decode-notification", topics.notifications)
-      .Process<WriteInbox>("write-inbox", inbox, unread, limits);
+      .Process<WriteInbox>("write-inbox", inbox, unread, limits, counters.trimmed);
   builder.Source<InboxAction>("decode-action", topics.inbox_actions)
-      .Process<ApplyAction>("apply-action", inbox, unread);
+      .Process<ApplyAction>("apply-action", inbox, unread, counters.trimmed);
 
   return builder.Build();
 }

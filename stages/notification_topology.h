@@ -2,14 +2,25 @@
 
 #include "base/metrics.h"
 #include "pipeline/topology.h"
+#include "stages/inbox_editor.h"
 #include "stages/inbox_limits.h"
 #include "stages/topics.h"
 
 namespace stages {
 
-/// The whole product: from raw events to inboxes. `unknown_actors` counts the events whose actor is
-/// not among the users.
+/// What the stages count beside what each stage is counted anyway. Default-made: nowhere.
+struct NotificationCounters {
+  /// Events whose actor is not among the users.
+  base::Counter unknown_actors;
+  TrimCounters trimmed;
+};
+
+/// The counters in `metrics`; the reasons for which the stages refuse records are there with 0 then,
+/// too.
+NotificationCounters CountIn(base::Metrics& metrics);
+
+/// The whole product: from raw events to inboxes.
 pipeline::Topology BuildNotificationTopology(const Topics& topics, const InboxLimits& limits,
-                                             base::Counter unknown_actors = {});
+                                             const NotificationCounters& counters = {});
 
 }  // namespace stages

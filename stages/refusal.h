@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,8 @@ inline constexpr std::string_view kMissingField = "missing-field";
 inline constexpr std::string_view kUnknownType = "unknown-type";
 inline constexpr std::string_view kLimit = "limit";
 inline constexpr std::string_view kTimeAhead = "time-ahead";
+inline constexpr std::array kAll = {kNotJson,      kInvalidUtf8, kNullValue, kWrongShape,
+                                    kMissingField, kUnknownType, kLimit,     kTimeAhead};
 }  // namespace refusal
 
 /// InvalidArgument with the message "<code>: <text>"; the text names the field, never its value.

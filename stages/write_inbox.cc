@@ -22,8 +22,8 @@ constexpr uint64_t kAnyNumber = std::numeric_limits<uint64_t>::max();
 }  // namespace
 
 WriteInbox::WriteInbox(state::KeyValueStore& inbox, state::KeyValueStore& unread,
-                       const InboxLimits& limits)
-    : inbox_(inbox), editor_(inbox, unread), limits_(limits), stream_ms_(kNever) {
+                       const InboxLimits& limits, const TrimCounters& trimmed)
+    : inbox_(inbox), editor_(inbox, unread, trimmed), limits_(limits), stream_ms_(kNever) {
   CHECK(limits.items_max > 0, "an inbox of no rows");
 }
 

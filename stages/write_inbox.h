@@ -31,7 +31,8 @@ namespace stages {
 class WriteInbox : public pipeline::Processor<ReceivedNotification, pipeline::Nothing> {
  public:
   /// The stores are kInboxStore and kInboxUnreadStore.
-  WriteInbox(state::KeyValueStore& inbox, state::KeyValueStore& unread, const InboxLimits& limits);
+  WriteInbox(state::KeyValueStore& inbox, state::KeyValueStore& unread, const InboxLimits& limits,
+             const TrimCounters& trimmed = {});
 
   base::Status Process(pipeline::Record<ReceivedNotification> record,
                        pipeline::Context<pipeline::Nothing>& context) override;

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <system_error>
 #include <utility>
 
@@ -59,6 +60,8 @@ rocksdb::DBOptions DatabaseOptions(const SharedMemory::Impl& memory) {
   // them into files; and RocksDB would make 16 threads to open a handful of files, twice.
   options.avoid_flush_during_recovery = true;
   options.max_file_opening_threads = 1;
+  options.statistics = memory.events;
+  options.listeners = {memory.errors};
   return options;
 }
 
@@ -164,7 +167,37 @@ SharedMemory::SharedMemory(size_t block_cache_bytes, size_t write_buffer_bytes)
 
 SharedMemory::~SharedMemory() = default;
 
-size_t SharedMemory::BlockCacheBytes() const { return impl_->block_cache->GetUsage(); }
+DatabaseFigures SharedMemory::Figures() const {
+  DatabaseFigures figures;
+  impl_->open->AddFigures(&figures);
+  figures.block_cache_bytes = impl_->block_cache->GetUsage();
+  figures.block_cache_capacity_bytes = impl_->block_cache->GetCapacity();
+  const EventCounts::Totals totals = impl_->events->Read();
+  figures.block_cache_hits = totals.block_cache_hits;
+  figures.block_cache_misses = totals.block_cache_misses;
+  figures.write_stalls = std::chrono::microseconds(totals.stall_micros);
+  figures.flush_bytes = totals.flush_bytes;
+  figures.compaction_read_bytes = totals.compaction_read_bytes;
+  figures.compaction_write_bytes = totals.compaction_write_bytes;
+  figures.background_errors = impl_->errors->count();
+  return figures;
+}
+
+void OpenDatabases::Add(const Database* database) {
+  const base::MutexLock lock(mutex_);
+  databases_.insert(database);
+}
+
+void OpenDatabases::Remove(const Database* database) {
+  const base::MutexLock lock(mutex_);
+  databases_.erase(database);
+}
+
+void OpenDatabases::AddFigures(DatabaseFigures* figures) const {
+  // With the lock, so that none of them closes meanwhile.
+  const base::MutexLock lock(mutex_);
+  for (const Database* database : databases_) database->AddFigures(figures);
+}
 
 void SharedMemory::Lend(size_t bytes) {
   CHECK(bytes <= impl_->block_cache_bytes, "more memory lent than there is");
@@ -225,6 +258,8 @@ base::Result<std::shared_ptr<Database>> Database::Open(const TaskState::Options&
       RETURN_IF_ERROR(database->MakeStore(store, store_options));
     }
   }
+  database->listed_ = memory.open;
+  database->listed_->Add(database.get());
   return database;
 }
 
@@ -251,6 +286,7 @@ base::Status Database::MakeStore(const StoreSpec& store,
 }
 
 Database::~Database() {
+  if (listed_ != nullptr) listed_->Remove(this);
   if (db_ == nullptr) return;
   if (broken_) {
     // The process is about to end: see MarkBroken().
@@ -270,19 +306,40 @@ size_t Database::IndexOf(std::string_view store) const {
   return static_cast<size_t>(at - stores_.begin());
 }
 
-DatabaseFigures Database::Figures() const {
-  DatabaseFigures figures;
-  for (rocksdb::ColumnFamilyHandle* family : families_) {
-    uint64_t keys = 0;
-    if (db_->GetIntProperty(family, rocksdb::DB::Properties::kEstimateNumKeys, &keys)) {
-      figures.estimated_keys += keys;
+void Database::AddFigures(DatabaseFigures* figures) const {
+  using Properties = rocksdb::DB::Properties;
+  const auto ask = [this](rocksdb::ColumnFamilyHandle* family, const std::string& property) {
+    uint64_t value = 0;
+    return db_->GetIntProperty(family, property, &value) ? value : 0;
+  };
+  ++figures->databases;
+  const auto add_family = [&](rocksdb::ColumnFamilyHandle* family, StoreFigures* store) {
+    const uint64_t rows = ask(family, Properties::kEstimateNumKeys);
+    const uint64_t sst_bytes = ask(family, Properties::kLiveSstFilesSize);
+    const uint64_t memtable_bytes = ask(family, Properties::kCurSizeAllMemTables);
+    figures->live_sst_bytes += sst_bytes;
+    figures->memtable_bytes += memtable_bytes;
+    figures->pending_compaction_bytes += ask(family, Properties::kEstimatePendingCompactionBytes);
+    std::string text;
+    if (db_->GetProperty(family, Properties::kNumFilesAtLevelPrefix + "0", &text)) {
+      uint64_t files = 0;
+      std::from_chars(text.data(), text.data() + text.size(), files);
+      figures->level0_files_max = std::max(figures->level0_files_max, files);
     }
+    if (store == nullptr) return;
+    figures->estimated_keys += rows;
+    store->rows += rows;
+    store->bytes += sst_bytes + memtable_bytes;
+  };
+  add_family(meta_, nullptr);
+  for (size_t i = 0; i < families_.size(); ++i) {
+    add_family(families_[i], &figures->stores[stores_[i].name]);
   }
-  db_->GetAggregatedIntProperty(rocksdb::DB::Properties::kLiveSstFilesSize,
-                                &figures.live_sst_bytes);
-  db_->GetAggregatedIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables,
-                                &figures.memtable_bytes);
-  return figures;
+  // Of the whole database, whichever family is asked.
+  figures->running_compactions += ask(meta_, Properties::kNumRunningCompactions);
+  figures->running_flushes += ask(meta_, Properties::kNumRunningFlushes);
+  if (ask(meta_, Properties::kIsWriteStopped) > 0) ++figures->stopped_databases;
+  if (ask(meta_, Properties::kActualDelayedWriteRate) > 0) ++figures->delayed_databases;
 }
 
 base::Status DestroyDatabase(const std::filesystem::path& directory) {

@@ -8,19 +8,39 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/status.h"
+#include "state/rocksdb_statistics.h"
 #include "state/task_state.h"
 
 namespace state {
+
+class Database;
+
+/// The databases that are open. Threads: any.
+class OpenDatabases {
+ public:
+  void Add(const Database* database);
+  void Remove(const Database* database);
+  void AddFigures(DatabaseFigures* figures) const;
+
+ private:
+  mutable base::Mutex mutex_;
+  std::set<const Database*> databases_ GUARDED_BY(mutex_);
+};
 
 struct SharedMemory::Impl {
   std::shared_ptr<rocksdb::Cache> block_cache;
   size_t block_cache_bytes = 0;
   std::shared_ptr<rocksdb::WriteBufferManager> write_buffers;
+  std::shared_ptr<EventCounts> events = std::make_shared<EventCounts>();
+  std::shared_ptr<BackgroundErrors> errors = std::make_shared<BackgroundErrors>();
+  std::shared_ptr<OpenDatabases> open = std::make_shared<OpenDatabases>();
 };
 
 inline rocksdb::Slice ToSlice(std::string_view text) { return {text.data(), text.size()}; }
@@ -56,7 +76,8 @@ class Database {
   /// The index of a store in stores(). REQUIRES: it was declared.
   size_t IndexOf(std::string_view store) const;
 
-  DatabaseFigures Figures() const;
+  /// Adds how this one stands. Threads: any.
+  void AddFigures(DatabaseFigures* figures) const;
 
   /// A write failed: from now on nothing is written, and the database stays open for good, since a
   /// log that RocksDB could not write to ends the process when it is closed (in builds of RocksDB
@@ -70,6 +91,8 @@ class Database {
 
   const std::filesystem::path directory_;
   const std::vector<StoreSpec> stores_;
+  /// Where it is listed, once it is open.
+  std::shared_ptr<OpenDatabases> listed_;
   std::unique_ptr<rocksdb::DB> db_;
   /// All that are open, stores that are no longer declared among them.
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;

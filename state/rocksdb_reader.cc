@@ -91,7 +91,6 @@ class RocksdbReader final : public TaskReader {
     rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
     return std::make_unique<SnapshotView>(database_, number_);
   }
-  DatabaseFigures Figures() const override { return database_->Figures(); }
 
  private:
   inline static std::atomic<uint64_t> last_number_{0};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -27,15 +28,54 @@ struct StoreSpec {
 
 using base::Positions;
 
-/// Memory that all tasks of a process share: RocksDB's block cache and write buffers.
+/// Figures of one store over all tasks, for metrics.
+struct StoreFigures {
+  /// As RocksDB estimates.
+  uint64_t rows = 0;
+  /// Of live table files and memtables.
+  uint64_t bytes = 0;
+};
+
+/// Figures of all databases of a process, for metrics.
+struct DatabaseFigures {
+  // How they stand now.
+  uint64_t databases = 0;
+  std::map<std::string, StoreFigures> stores;
+  uint64_t estimated_keys = 0;
+  uint64_t live_sst_bytes = 0;
+  uint64_t memtable_bytes = 0;
+  uint64_t pending_compaction_bytes = 0;
+  /// Of the store of a task that has the most.
+  uint64_t level0_files_max = 0;
+  uint64_t running_compactions = 0;
+  uint64_t running_flushes = 0;
+  /// Those that take no writes now, and those that take them slowly.
+  uint64_t stopped_databases = 0;
+  uint64_t delayed_databases = 0;
+  uint64_t block_cache_bytes = 0;
+  uint64_t block_cache_capacity_bytes = 0;
+
+  // Since the process started; also of databases that are closed by now.
+  uint64_t block_cache_hits = 0;
+  uint64_t block_cache_misses = 0;
+  std::chrono::microseconds write_stalls{0};
+  uint64_t flush_bytes = 0;
+  uint64_t compaction_read_bytes = 0;
+  uint64_t compaction_write_bytes = 0;
+  uint64_t background_errors = 0;
+};
+
+/// Memory that all tasks of a process share: RocksDB's block cache and write buffers. Knows which
+/// databases are open on it. Threads: any.
 class SharedMemory {
  public:
   /// Sizes in bytes; the write buffers are charged to the cache.
   SharedMemory(size_t block_cache_bytes, size_t write_buffer_bytes);
   ~SharedMemory();
 
-  /// Bytes of the block cache in use.
-  size_t BlockCacheBytes() const;
+  /// Asks each database some twenty questions, tens of microseconds; one that is about to close waits
+  /// for the end of it.
+  DatabaseFigures Figures() const;
 
   /// From now on the block cache has so many bytes less than at first, because something else of
   /// the process takes them. REQUIRES: bytes <= the block cache's. Threads: any.
@@ -46,13 +86,6 @@ class SharedMemory {
 
  private:
   std::unique_ptr<Impl> impl_;
-};
-
-/// Figures of one task's RocksDB, for metrics.
-struct DatabaseFigures {
-  uint64_t estimated_keys = 0;
-  uint64_t live_sst_bytes = 0;
-  uint64_t memtable_bytes = 0;
 };
 
 /// What other threads read of one task: committed rows of all its stores.
@@ -74,8 +107,6 @@ class TaskReader {
     virtual uint64_t reader() const { return 0; }
   };
   virtual std::unique_ptr<View> Snapshot() const = 0;
-
-  virtual DatabaseFigures Figures() const = 0;
 };
 
 /// One row read back from a changelog. A nullopt value is a tombstone.

@@ -1,5 +1,6 @@
 #include "pipeline/topology.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -25,6 +26,8 @@ struct pipeline::Serde<Word> {
 
 namespace pipeline {
 namespace {
+
+using testing::HasSubstr;
 
 class Echo : public Processor<Word, Word> {
  public:
@@ -99,6 +102,82 @@ RawRecord Raw(std::string_view key, std::optional<std::string_view> value) {
   record.key = key;
   record.value = value;
   return record;
+}
+
+TEST(StageMetrics, SayWhatCameInWhatWentOutAndWhatFailed) {
+  base::ManualClock clock(0);
+  base::Metrics metrics;
+  const Topology topology = TwoSubtopologies();
+  Task task({0, {}}, {{"a", {}}});
+  task.Open(topology, nullptr, clock, &metrics);
+  EXPECT_THAT(metrics.Serialize(), HasSubstr("herald_records_failed_total{stage=\"echo\"} 0\n"));
+  ASSERT_TRUE(task.Process(task.inputs()[0], Raw("k", "hello")).ok());
+  ASSERT_FALSE(task.Process(task.inputs()[0], Raw("k", "x")).ok());
+  ASSERT_FALSE(task.Process(task.inputs()[0], Raw("k", std::nullopt)).ok());
+  EXPECT_THAT(metrics.Serialize(), HasSubstr("herald_records_processed_total{stage=\"echo\"} 0\n"))
+      << "counted beside the metrics until the end of a batch";
+  task.HandOverFigures();
+  task.HandOverFigures();
+  const std::string text = metrics.Serialize();
+  const auto expect = [&](const std::string& stage, int in, int out, int failed) {
+    const std::string label = "{stage=\"" + stage + "\"} ";
+    EXPECT_THAT(text, HasSubstr("processed_total" + label + std::to_string(in) + "\n"));
+    EXPECT_THAT(text, HasSubstr("forwarded_total" + label + std::to_string(out) + "\n"));
+    EXPECT_THAT(text, HasSubstr("failed_total" + label + std::to_string(failed) + "\n"));
+  };
+  expect("decode-a", 3, 2, 1);
+  // It passes each on twice; the second of those that are too short never gets there.
+  expect("echo", 2, 3, 0);
+  expect("refuse-short", 3, 2, 1);
+}
+
+/// Takes `before` of its own, passes the record on, and takes `after`.
+class TakeTime : public Processor<Word, Word> {
+ public:
+  TakeTime(base::ManualClock* clock, std::chrono::milliseconds before,
+           std::chrono::milliseconds after)
+      : clock_(clock), before_(before), after_(after) {}
+  base::Status Process(Record<Word> record, Context<Word>& context) override {
+    clock_->Advance(before_);
+    RETURN_IF_ERROR(context.Forward(std::move(record)));
+    clock_->Advance(after_);
+    return base::Status::Ok();
+  }
+
+ private:
+  base::ManualClock* clock_;
+  std::chrono::milliseconds before_;
+  std::chrono::milliseconds after_;
+};
+
+TEST(StageMetrics, TakeTheOwnTimeOfEachStageForOneRecordIn64) {
+  using std::chrono::milliseconds;
+  base::ManualClock clock(0);
+  base::Metrics metrics;
+  TopologyBuilder builder;
+  builder.Source<Word>("decode", "a")
+      .Process<TakeTime>("outer", &clock, milliseconds(100), milliseconds(20))
+      .Process<Echo>("twice", 2)
+      .Process<TakeTime>("inner", &clock, milliseconds(3000), milliseconds(0))
+      .Sink("out", "b");
+  const Topology topology = builder.Build();
+  Task task({0, {}}, {{"a", {}}});
+  task.Open(topology, nullptr, clock, &metrics);
+  for (int i = 0; i < 65; ++i) {
+    ASSERT_TRUE(task.Process(task.inputs()[0], Raw("k", "hello")).ok());
+  }
+  const std::string text = metrics.Serialize();
+  const auto expect = [&](const std::string& stage, const std::string& count,
+                          const std::string& sum) {
+    const std::string name = "herald_stage_duration_seconds";
+    const std::string label = "{stage=\"" + stage + "\"} ";
+    EXPECT_THAT(text, HasSubstr(name + "_count" + label + count + "\n"));
+    EXPECT_THAT(text, HasSubstr(name + "_sum" + label + sum + "\n"));
+  };
+  expect("decode", "2", "0");
+  expect("outer", "2", "0.24");
+  expect("twice", "2", "0");
+  expect("inner", "4", "12");
 }
 
 class TaskOverTopology : public testing::Test {

@@ -39,8 +39,8 @@ inline std::string EncodeOldHead(InboxHead head) {
 /// WriteInbox and ApplyAction on two maps.
 class InboxFixture {
  public:
-  explicit InboxFixture(InboxLimits limits = {})
-      : stage_(inbox, unread, limits), actions_(inbox, unread) {}
+  explicit InboxFixture(InboxLimits limits = {}, const TrimCounters& trimmed = {})
+      : stage_(inbox, unread, limits, trimmed), actions_(inbox, unread, trimmed) {}
 
   /// Somebody liked post `number`, at kTestTimeMs + `time`.
   void Do(uint8_t number, int64_t time, std::string text = "t", std::string recipient = "1") {

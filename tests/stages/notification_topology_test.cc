@@ -1,6 +1,11 @@
 #include "stages/notification_topology.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <string>
+
+#include "base/metrics.h"
 
 namespace stages {
 namespace {
@@ -29,6 +34,17 @@ TEST(NotificationTopology, OnlyTheInboxHasAChangelogAndItIsRepaired) {
   EXPECT_TRUE(topology.stores()[0].options.repair.repair);
   EXPECT_EQ(topology.stores()[1].name, "inbox-unread");
   EXPECT_FALSE(topology.stores()[1].options.changelog);
+}
+
+TEST(NotificationTopology, TheReasonsOfItsRefusalsAreCountedFromZero) {
+  base::Metrics metrics;
+  CountIn(metrics);
+  const std::string text = metrics.Serialize();
+  for (const char* reason : {"not-json", "invalid-utf8", "null-value", "wrong-shape",
+                             "missing-field", "unknown-type", "limit", "time-ahead"}) {
+    EXPECT_THAT(text, testing::HasSubstr("herald_dead_letters_total{reason=\"" +
+                                         std::string(reason) + "\"} 0\n"));
+  }
 }
 
 }  // namespace

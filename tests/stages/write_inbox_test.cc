@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/metrics.h"
+#include "stages/notification_topology.h"
 #include "tests/stages/inbox_test_util.h"
 
 namespace stages {
@@ -236,6 +238,27 @@ TEST(WriteInbox, AFullInboxLosesItsOldestRow) {
   EXPECT_EQ(inbox.Counts().unread, 3u);
   EXPECT_EQ(inbox.Counts().version, 5u);
   inbox.CheckRows();
+}
+
+TEST(WriteInbox, CountsRowsThatLimitsRemove) {
+  base::Metrics metrics;
+  const TrimCounters trimmed = CountIn(metrics).trimmed;
+  InboxFixture inbox({.items_max = 3}, trimmed);
+  const auto expect = [&](const std::string& kind, uint64_t rows) {
+    EXPECT_THAT(metrics.Serialize(),
+                testing::HasSubstr("herald_inbox_rows_trimmed_total{kind=\"" + kind + "\"} " +
+                                   std::to_string(rows) + "\n"));
+  };
+  expect("item", 0);
+  for (uint8_t i = 1; i <= 5; ++i) inbox.Do(i, i * 10);
+  inbox.Undo(5, 60);
+  expect("item", 2);
+  expect("tombstone", 0);
+  inbox.record_timestamp_ms = kTestTimeMs + kTombstoneAgeMsMax + kDayMs;
+  inbox.Do(6, 70);
+  inbox.Punctuate();
+  expect("tombstone", 1);
+  expect("item", 2);
 }
 
 TEST(WriteInbox, AFullInboxDoesNotTakeWhatIsOlderThanAllOfIt) {

@@ -395,16 +395,83 @@ TEST_F(ReaderTest, SeesWholeCommitsFromAnotherThread) {
   EXPECT_EQ(torn, "");
 }
 
-TEST_F(ReaderTest, GivesFiguresThatGrow) {
+using FiguresTest = TaskStateTest;
+
+TEST_F(FiguresTest, GrowWithTheRows) {
   const auto state = OpenState();
-  const auto reader = state->MakeReader();
-  EXPECT_EQ(reader->Figures().estimated_keys, 0u);
+  EXPECT_EQ(memory_.Figures().databases, 1u);
+  EXPECT_EQ(memory_.Figures().estimated_keys, 0u);
   for (int i = 0; i < 100; ++i) {
     state->Store("rows").Put(std::to_string(i), std::string(1000, 'x'));
   }
+  state->Store("index").Put("a", "1");
   Commit(*state);
-  EXPECT_EQ(reader->Figures().estimated_keys, 100u);
-  EXPECT_GT(reader->Figures().memtable_bytes, 100'000u);
+  const DatabaseFigures figures = memory_.Figures();
+  EXPECT_EQ(figures.estimated_keys, 101u);
+  EXPECT_EQ(figures.stores.at("rows").rows, 100u);
+  EXPECT_EQ(figures.stores.at("index").rows, 1u);
+  EXPECT_GT(figures.stores.at("rows").bytes, 100'000u);
+  EXPECT_GT(figures.memtable_bytes, 100'000u);
+  EXPECT_GT(figures.block_cache_bytes, 0u);
+  EXPECT_EQ(figures.block_cache_capacity_bytes, 8u << 20);
+  EXPECT_EQ(figures.stopped_databases, 0u);
+  EXPECT_EQ(figures.delayed_databases, 0u);
+  EXPECT_EQ(figures.background_errors, 0u);
+}
+
+TEST_F(FiguresTest, CountADatabaseThatAReaderKeepsOpen) {
+  auto state = OpenState();
+  state->Store("rows").Put("a", "1");
+  Commit(*state);
+  const auto reader = state->MakeReader();
+  state.reset();
+  EXPECT_EQ(memory_.Figures().databases, 1u);
+}
+
+TEST_F(FiguresTest, AreOfNoDatabaseWhenAllAreClosed) {
+  {
+    const auto state = OpenState();
+    state->Store("rows").Put("a", "1");
+    Commit(*state);
+  }
+  const DatabaseFigures figures = memory_.Figures();
+  EXPECT_EQ(figures.databases, 0u);
+  EXPECT_EQ(figures.estimated_keys, 0u);
+  EXPECT_TRUE(figures.stores.empty());
+}
+
+TEST_F(FiguresTest, CountFlushesAndReadsOfTableFiles) {
+  const auto state = OpenState();
+  // Of more than the memtables may take, some goes to a table file.
+  constexpr int kBatchesMax = 200;
+  for (int i = 0; i < kBatchesMax && memory_.Figures().live_sst_bytes == 0; ++i) {
+    state->Store("rows").Put(std::to_string(i), std::string(1 << 20, 'x'));
+    Commit(*state);
+  }
+  const DatabaseFigures before = memory_.Figures();
+  EXPECT_GT(before.live_sst_bytes, 0u);
+  EXPECT_GT(before.level0_files_max, 0u);
+  EXPECT_GT(before.flush_bytes, 0u);
+  ASSERT_TRUE(state->MakeReader()->Snapshot()->Store("rows").Get("0").ok());
+  const DatabaseFigures after = memory_.Figures();
+  EXPECT_GT(after.block_cache_hits + after.block_cache_misses,
+            before.block_cache_hits + before.block_cache_misses);
+}
+
+TEST_F(FiguresTest, MayBeAskedForWhileDatabasesComeAndGo) {
+  std::atomic<bool> done{false};
+  std::thread other([&] {
+    while (!done) {
+      EXPECT_LE(memory_.Figures().databases, 1u);
+    }
+  });
+  for (int i = 0; i < 5; ++i) {
+    const auto state = OpenState();
+    state->Store("rows").Put("a", std::to_string(i));
+    Commit(*state);
+  }
+  done = true;
+  other.join();
 }
 
 using TaskStateDeathTest = TaskStateTest;

@@ -164,14 +164,6 @@ class MemoryReader final : public state::TaskReader {
   std::unique_ptr<View> Snapshot() const override {
     return std::make_unique<SnapshotView>(opened_);
   }
-  state::DatabaseFigures Figures() const override {
-    const std::lock_guard lock(opened_->database->mutex);
-    state::DatabaseFigures figures;
-    for (const auto& [name, rows] : opened_->database->contents->stores) {
-      figures.estimated_keys += rows.size();
-    }
-    return figures;
-  }
 
  private:
   const std::shared_ptr<const Opened> opened_;

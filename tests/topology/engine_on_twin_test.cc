@@ -204,6 +204,47 @@ TEST_F(EngineOnTwin, EndsWhenAnotherProcessHasItsInstanceId) {
   EXPECT_THAT(ended.message(), HasSubstr("a-0"));
 }
 
+TEST_F(EngineOnTwin, CountsWhatItReadsAndWritesAndCommits) {
+  auto a = Start("a");
+  std::string text = a->engine().metrics().Serialize();
+  for (const char* primed :
+       {"herald_commits_total 0", "herald_aborts_total 0", "herald_thread_restarts_total 0",
+        "herald_rebalances_total{kind=\"lost\"} 0", "herald_rebalances_total{kind=\"assigned\"} 0",
+        "herald_records_consumed_total{topic=\"events\"} 0",
+        "herald_records_produced_total{topic=\"notifications\"} 0",
+        "herald_records_produced_total{topic=\"app-inbox-changelog\"} 0",
+        "herald_records_repartitioned_total{topic=\"inbox-actions\"} 0",
+        "herald_restored_records_total{store=\"inbox\"} 0",
+        "herald_dead_letters_total{reason=\"wrong-partition\"} 0",
+        "herald_restore_duration_seconds_count 0"}) {
+    EXPECT_THAT(text, HasSubstr(std::string(primed) + "\n"));
+  }
+  Follow("2", "1");
+  Follow("3", "1");
+  cluster_.Append("events", base::Partition{0}, std::nullopt, "not json");
+  ASSERT_TRUE(a->RunUntil([&] { return a->InboxTotal("1") == 2; }));
+  text = a->engine().metrics().Serialize();
+  EXPECT_THAT(text, HasSubstr("herald_rebalances_total{kind=\"assigned\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("herald_records_consumed_total{topic=\"events\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("herald_records_produced_total{topic=\"notifications\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("herald_records_produced_total{topic=\"dead-letters\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("herald_records_failed_total{stage=\"decode-event\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("herald_records_processed_total{stage=\"write-inbox\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("herald_aborts_total 0\n"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("herald_commits_total 0\n")));
+  EXPECT_THAT(text, testing::Not(HasSubstr("herald_transaction_bytes_sum 0\n")));
+  EXPECT_THAT(text, HasSubstr("herald_restore_duration_seconds_count 1\n"));
+
+  // Another one, without its rows, reads them back.
+  a->engine().Stop();
+  a.reset();
+  HeraldOnTwin b(cluster_, clock_, "b", scratch_.path() / "b");
+  ASSERT_TRUE(b.RunUntil([&] { return b.InboxTotal("1") == 2; }));
+  text = b.engine().metrics().Serialize();
+  EXPECT_THAT(text, HasSubstr("herald_restored_records_total{store=\"inbox\"} "));
+  EXPECT_THAT(text, testing::Not(HasSubstr("herald_restored_records_total{store=\"inbox\"} 0\n")));
+}
+
 TEST_F(EngineOnTwin, CountsRecordsThatWereDeletedBeforeItReadThem) {
   auto a = Start("a");
   Follow("2", "1");
