@@ -12,6 +12,7 @@ import subprocess
 import time
 import unittest
 
+import metrics_page
 import scenario
 import topics
 from oracle import format_time
@@ -330,10 +331,22 @@ class Serving(WithHerald):
                 self.assertLess(time.monotonic(), end, self.herald.log_tail())
                 time.sleep(POLL_S)
 
-    def test_promtool_finds_the_metrics_clean(self):
+    def test_the_metrics_are_those_of_their_page_and_promtool_finds_them_clean(self):
         self.settle(self.someone())
         self.send(b"not json")
         self.settle(self.someone())
+        # The Kafka clients tell of themselves every 5 seconds.
+        end = time.monotonic() + WAIT_S
+        while self.metric_sum("herald_kafka_broker_round_trip_seconds", 'client="consumer"') == 0:
+            self.assertLess(time.monotonic(), end, "no statistics of librdkafka")
+            time.sleep(POLL_S)
+        told = metrics_page.read_scrape(self.client.text("/metrics"))
+        promised, optional = metrics_page.read_page()
+        self.assertEqual(set(told) - set(promised), set(), "not in docs/metrics.md")
+        self.assertEqual(set(promised) - set(told) - optional, set(), "only in docs/metrics.md")
+        for name, family in told.items():
+            with self.subTest(name=name):
+                self.assertEqual(family, promised[name])
         finished = subprocess.run(
             ["promtool", "check", "metrics"],
             input=self.client.text("/metrics"),
