@@ -12,6 +12,7 @@
 
 #include "app/command_line.h"
 #include "app/configuration.h"
+#include "app/dead_letters_command.h"
 #include "app/exit_code.h"
 #include "app/reset_command.h"
 #include "app/run_command.h"
@@ -91,12 +92,14 @@ int main(int argc, char** argv) {
   app::CommandLine command_line((std::string(base::BuildVersion())));
   AddRunCommand(command_line);
   app::AddCommands(command_line);
-  app::AddResetCommand(command_line, [](const std::string& brokers,
-                                        const std::map<std::string, std::string>& properties) {
+  const app::MakeClients make_clients = [](const std::string& brokers,
+                                           const std::map<std::string, std::string>& properties) {
     pipeline::LibrdkafkaOptions options;
     options.brokers = brokers;
     options.properties = properties;
     return pipeline::NewLibrdkafkaClients(options);
-  });
+  };
+  app::AddResetCommand(command_line, make_clients);
+  app::AddDeadLettersCommand(command_line, make_clients, base::SystemClock::Instance());
   return command_line.Main(argc, argv, environment);
 }

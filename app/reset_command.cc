@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -12,11 +11,8 @@
 
 #include "app/command_line.h"
 #include "app/exit_code.h"
-#include "app/line_reader.h"
-#include "base/log.h"
 #include "pipeline/application_reset.h"
 #include "pipeline/state_directory.h"
-#include "stages/iso_time.h"
 #include "stages/notification_topology.h"
 #include "stages/topics.h"
 
@@ -29,13 +25,10 @@ using pipeline::ResetTo;
 using std::chrono::milliseconds;
 
 struct ResetCommandOptions {
-  std::string brokers;
+  BrokerOptions kafka;
   std::string application_id;
   std::string topic = "notifications";
-  std::string topic_prefix;
   std::string state_dir;
-  std::vector<std::string> properties;
-  int64_t broker_timeout_ms = 30'000;
   bool to_earliest = false;
   bool to_latest = false;
   std::string to_datetime;
@@ -43,30 +36,8 @@ struct ResetCommandOptions {
   bool yes = false;
 };
 
-/// "2026-11-21T05:00:00Z" or milliseconds since 1970; nullopt for anything else.
-std::optional<int64_t> ParseTime(const std::string& text) {
-  int64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
-  if (error == std::errc() && rest == end) {
-    return number < 0 ? std::nullopt : std::optional<int64_t>(number);
-  }
-  return stages::ParseIsoTime(text);
-}
-
 std::string Text(const std::optional<base::Offset>& offset) {
   return offset.has_value() ? std::to_string(offset->value) : "none";
-}
-
-int ExitCodeOf(const base::Status& status) {
-  switch (status.code()) {
-    case base::StatusCode::kInvalidArgument:
-      return kExitRefused;
-    case base::StatusCode::kUnavailable:
-      return kExitUnreachable;
-    default:
-      return kExitFailure;
-  }
 }
 
 /// One `herald reset`, from the flags to the exit code.
@@ -87,7 +58,6 @@ class ResetCommand {
   int Fail(const base::Status& status) const;
   base::Status OpenStateDirectory();
   base::Status CheckCluster(const std::string& cluster_id) const;
-  bool Confirmed();
   void PrintPlan(const ResetPlan& plan) const;
   void PrintDone(const ResetPlan& plan, ApplicationReset::Step step) const;
   void PrintInputs(const ResetPlan& plan, const char* would) const;
@@ -98,25 +68,16 @@ class ResetCommand {
   const CLI::App& command_;
   const ResetCommandOptions& options_;
   const MakeClients& make_clients_;
-  std::map<std::string, std::string> properties_;
   pipeline::ResetOptions reset_;
   std::vector<std::string> changelogs_;
   std::optional<pipeline::StateDirectory> directory_;
 };
 
 std::string ResetCommand::CheckOptions() {
-  for (const std::string& property : options_.properties) {
-    const size_t equals = property.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      // Not what it says instead: that may be a password.
-      return "-X wants key=value: one has no '=' behind a key";
-    }
-    properties_[property.substr(0, equals)] = property.substr(equals + 1);
-  }
   if (options_.application_id.empty()) return "--application-id must not be empty";
   reset_.application_id = options_.application_id;
-  reset_.topic_prefix = options_.topic_prefix;
-  reset_.request_timeout = milliseconds(options_.broker_timeout_ms);
+  reset_.topic_prefix = options_.kafka.topic_prefix;
+  reset_.request_timeout = milliseconds(options_.kafka.broker_timeout_ms);
   const int targets = static_cast<int>(options_.to_earliest) +
                       static_cast<int>(options_.to_latest) +
                       static_cast<int>(!options_.to_datetime.empty());
@@ -134,7 +95,7 @@ std::string ResetCommand::CheckOptions() {
     reset_.time_ms = *time;
   }
   if (!options_.dry_run && !options_.yes && isatty(input_) == 0) {
-    return "nobody can be asked here: give --yes to do it, or --dry-run to see what would be done";
+    return kNobodyToAsk;
   }
   return "";
 }
@@ -176,12 +137,11 @@ base::Status ResetCommand::CheckCluster(const std::string& cluster_id) const {
 int ResetCommand::Run() {
   const std::string wrong = CheckOptions();
   if (!wrong.empty()) return UsageError(console_, command_, wrong);
-  // What librdkafka says by the way is not for who resets; errors come back as results.
-  base::SetLogLevel(base::LogLevel::kError);
-  auto clients = make_clients_(options_.brokers, properties_);
+  auto clients = ClientsOf(options_.kafka, make_clients_);
   if (!clients.ok()) return UsageError(console_, command_, clients.status().message());
   const pipeline::Topology topology = stages::BuildNotificationTopology(
-      stages::Topics::WithPrefix(options_.topic_prefix, options_.topic), stages::InboxLimits());
+      stages::Topics::WithPrefix(options_.kafka.topic_prefix, options_.topic),
+      stages::InboxLimits());
   ApplicationReset reset((*clients)->admin(), topology, reset_);
   changelogs_ = reset.Changelogs();
 
@@ -199,7 +159,7 @@ int ResetCommand::Run() {
   }
   if (!options_.yes) {
     PrintPlan(*plan);
-    if (!Confirmed()) {
+    if (!Confirmed(console_, input_)) {
       console_.err << "Nothing was changed.\n";
       return kExitRefused;
     }
@@ -230,15 +190,6 @@ int ResetCommand::Run() {
   }
   PrintStateHint();
   return kExitDone;
-}
-
-bool ResetCommand::Confirmed() {
-  console_.out << "Go on? [y/N] " << std::flush;
-  auto reader = LineReader::Open("-", input_);
-  if (!reader.ok()) return false;
-  const auto answer = reader->Next();
-  if (!answer.ok() || !answer->has_value()) return false;
-  return **answer == "y" || **answer == "Y" || **answer == "yes";
 }
 
 void ResetCommand::PrintPlan(const ResetPlan& plan) const {
@@ -299,13 +250,10 @@ void AddResetCommand(CommandLine& command_line, MakeClients make_clients) {
                                                         const CLI::App& self) {
         return ResetCommand(environment, self, *options, make_clients).Run();
       });
-  command
-      .add_option("--brokers", options->brokers, "Kafka bootstrap servers: HOST:PORT[,HOST:PORT]")
-      ->required();
+  AddBrokerOptions(command, options->kafka);
   command.add_option("--application-id", options->application_id, "Which application")->required();
   command.add_option("--topic", options->topic, "Name of the notifications topic")
       ->capture_default_str();
-  command.add_option("--topic-prefix", options->topic_prefix, "Goes before every topic name");
   command.add_option("--state-dir", options->state_dir,
                      "Delete the rows of this instance, too; it must not run");
   command.add_flag("--to-earliest", options->to_earliest,
@@ -316,13 +264,6 @@ void AddResetCommand(CommandLine& command_line, MakeClients make_clients) {
                      "or milliseconds since 1970; when there is none, as --to-latest");
   command.add_flag("--dry-run", options->dry_run, "Say what would be done and change nothing");
   command.add_flag("--yes", options->yes, "Do not ask");
-  command
-      .add_option("--broker-timeout-ms", options->broker_timeout_ms,
-                  "How long to wait for the brokers' answer to one request")
-      ->check(CLI::Range(int64_t{100}, int64_t{86'400'000}))
-      ->capture_default_str();
-  command.add_option("-X", options->properties, "A librdkafka property, key=value; repeatable")
-      ->take_all();
   command.footer(
       "Stop all instances first: it is refused while the group has members.\n"
       "Without a --to flag the positions are deleted, so that the application starts at the\n"

@@ -32,11 +32,20 @@ struct RecordMetadata {
   int64_t timestamp_ms = 0;
 };
 
+/// Reads a record's headers when somebody asks, which is seldom: it costs as much as a small stage.
+class HeaderSource {
+ public:
+  virtual ~HeaderSource() = default;
+  virtual Headers ReadHeaders() const = 0;
+};
+
 /// A record as it lies in Kafka. The views live as long as the batch it came in.
 struct RawRecord {
   RecordMetadata metadata;
   std::optional<std::string_view> key;
   std::optional<std::string_view> value;
+  /// Borrowed; nullptr where nobody is to ask for headers.
+  const HeaderSource* headers = nullptr;
 };
 
 /// A decoded record on its way through the stages; stages move it along.

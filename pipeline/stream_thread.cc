@@ -1,9 +1,7 @@
 #include "pipeline/stream_thread.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <limits>
 #include <new>
 #include <utility>
 
@@ -21,10 +19,6 @@ namespace {
 // When the first record behind an output was produced, in milliseconds since the epoch: carried by
 // a sample of the outputs, so that latency is known over several topics.
 constexpr std::string_view kOriginHeader = "herald-origin-ms";
-// Carried by a record that was sent on to its key's partition: partition, offset and timestamp of the
-// record that was found, "3/1042/1795237200000". The stages see it with these, so that it means the
-// same however often it is sent, and is not younger for it.
-constexpr std::string_view kMisplacedHeader = "herald-misplaced";
 // One in so many records is in the sample, by offset.
 constexpr int64_t kOriginSampleEvery = 64;
 // Latencies kept for one commit at most.
@@ -36,28 +30,16 @@ constexpr size_t kRefusedInputsMax = 1'000'000;
 // A tag is the input's number above the offset.
 constexpr int kTagOffsetBits = 48;
 
-std::string MisplacedText(const RecordMetadata& metadata) {
-  return std::to_string(metadata.partition.value) + "/" + std::to_string(metadata.offset.value) +
-         "/" + std::to_string(metadata.timestamp_ms);
-}
+/// The headers of one record of a batch.
+class BatchHeaders : public HeaderSource {
+ public:
+  BatchHeaders(const RecordBatch& batch, size_t index) : batch_(batch), index_(index) {}
+  Headers ReadHeaders() const override { return batch_.ReadHeaders(index_); }
 
-/// Puts the place of the record that was found into `metadata`; leaves it alone when `text` is not
-/// one that we wrote.
-void TakeMisplaced(std::string_view text, RecordMetadata& metadata) {
-  std::array<int64_t, 3> numbers{};
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  for (size_t i = 0; i < numbers.size(); ++i) {
-    if (i > 0 && (at == end || *at++ != '/')) return;
-    const auto [rest, error] = std::from_chars(at, end, numbers[i]);
-    if (error != std::errc()) return;
-    at = rest;
-  }
-  if (at != end || numbers[0] < 0 || numbers[0] > std::numeric_limits<int32_t>::max()) return;
-  metadata.partition.value = static_cast<int32_t>(numbers[0]);
-  metadata.offset.value = numbers[1];
-  metadata.timestamp_ms = numbers[2];
-}
+ private:
+  const RecordBatch& batch_;
+  const size_t index_;
+};
 
 uint64_t MakeTag(const Task::Input& input, base::Offset offset) {
   return static_cast<uint64_t>(input.index) << kTagOffsetBits |
@@ -391,16 +373,28 @@ base::Status StreamThread::ProcessRecord(Task& task, Task::Input& input, const R
   if (!stateful && !came.empty()) {
     if (auto trace = ReadTrace(came)) headers = std::move(trace->headers);
   }
+  const BatchHeaders own_headers(batch, index);
   if (stateful) {
+    bool replayed = false;
     for (const auto& [name, value] : came) {
       int64_t parsed = 0;
-      if (name == kMisplacedHeader && value.has_value()) TakeMisplaced(*value, told.metadata);
+      // What was replayed and then sent on was first where it was refused.
+      if (name == kMisplacedHeader && value.has_value() && !replayed) {
+        TakePlace(*value, told.metadata);
+      }
+      if (name == kReplayedHeader && value.has_value()) {
+        RecordMetadata place = record.metadata;
+        replayed = TakeReplayedPlace(*value, place);
+        if (replayed) told.metadata = place;
+      }
       if (name != kOriginHeader || !value.has_value()) continue;
       const auto result = std::from_chars(value->data(), value->data() + value->size(), parsed);
       if (result.ec == std::errc()) origin = parsed;
     }
-  } else if (sampled) {
-    origin = record.metadata.timestamp_ms;
+  } else {
+    // Here nobody's place is changed: a decoder that needs it asks, and most events have id and time.
+    told.headers = &own_headers;
+    if (sampled) origin = record.metadata.timestamp_ms;
   }
   if (origin.has_value() && !stateful) {
     headers.emplace_back(std::string(kOriginHeader), std::to_string(*origin));
@@ -511,7 +505,7 @@ base::Status StreamThread::SendToItsPartition(Task& task, Task::Input& input,
                           sent_before ? "wrong-partition: its key belongs to another partition"
                                       : "refused-by-broker: " + refused->second.reason));
   } else {
-    headers.emplace_back(std::string(kMisplacedHeader), MisplacedText(record.metadata));
+    headers.emplace_back(std::string(kMisplacedHeader), PlaceText(record.metadata));
     // A producer with another partitioner makes this every other record: no work that nobody sees.
     if (base::GetLogLevel() <= base::LogLevel::kDebug) {
       LogRecord(base::LogLevel::kDebug, "record sent on to the partition of its key",
@@ -571,7 +565,8 @@ base::Status StreamThread::Refuse(const Task& task, const Task::Input& input,
               logged, {{"stage", stage}, {"why", refused->second.reason}});
     return base::Status::Ok();
   }
-  const Headers headers = DeadLetterHeaders(record, stage, why, trace);
+  const Headers headers =
+      DeadLetterHeaders(record, stage, why, trace, batch.ReadHeaders(index));
   OutgoingRecord outgoing;
   outgoing.topic = shared_.config.dead_letters_topic;
   const int32_t count = shared_.partition_counts.find(outgoing.topic)->second;
@@ -593,7 +588,7 @@ RecordTrace StreamThread::TraceOf(const Task& task, const Task::Input& input,
   if (auto origin = task.topology().OriginOf(input.source, record)) return TraceOfPlace(*origin);
   RecordMetadata place = record.metadata;
   for (const auto& [name, value] : headers) {
-    if (name == kMisplacedHeader && value.has_value()) TakeMisplaced(*value, place);
+    if (name == kMisplacedHeader && value.has_value()) TakePlace(*value, place);
   }
   return TraceOfPlace({{input.tp.topic, place.partition}, place.offset});
 }

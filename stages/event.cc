@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "pipeline/dead_letter.h"
 #include "stages/field_values.h"
 #include "stages/identity.h"
 #include "stages/iso_time.h"
@@ -27,8 +28,10 @@ class EventDecoder {
     RETURN_IF_ERROR(TakeText(text_, "text", kTextBytesMax, event.text));
     RETURN_IF_ERROR(TakeId(id_, "id", event.id));
     RETURN_IF_ERROR(TakeUndoOf(event));
-    RETURN_IF_ERROR(TakeTime(record.metadata, event));
-    if (event.id.empty()) event.id = RecordId(record, hash_);
+    pipeline::RawRecord original = record;
+    if (event.id.empty() || time_.missing()) original.metadata = pipeline::OriginalPlace(record);
+    RETURN_IF_ERROR(TakeTime(record.metadata, original.metadata, event));
+    if (event.id.empty()) event.id = RecordId(original, hash_);
     return event;
   }
 
@@ -91,9 +94,11 @@ class EventDecoder {
     return base::Status::Ok();
   }
 
-  base::Status TakeTime(const pipeline::RecordMetadata& metadata, Event& event) {
+  /// A replayed event without a time is as old as it was when it was refused.
+  base::Status TakeTime(const pipeline::RecordMetadata& metadata,
+                        const pipeline::RecordMetadata& original, Event& event) {
     if (time_.missing()) {
-      event.time_ms = metadata.timestamp_ms;
+      event.time_ms = original.timestamp_ms;
     } else if (time_.kind == JsonValue::Kind::kString) {
       const std::optional<int64_t> time_ms = ParseIsoTime(time_.text);
       if (!time_ms) {

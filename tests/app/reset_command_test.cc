@@ -16,6 +16,7 @@
 
 #include "app/exit_code.h"
 #include "pipeline/state_directory.h"
+#include "tests/app/borrowed_clients.h"
 #include "tests/app/command_fixture.h"
 #include "tests/support/fake_kafka.h"
 #include "tests/support/scratch_directory.h"
@@ -31,33 +32,6 @@ using testing::StartsWith;
 
 constexpr std::chrono::milliseconds kTimeout{100};
 constexpr char kChangelog[] = "app-inbox-changelog";
-
-/// Clients that a test owns.
-class Borrowed : public pipeline::KafkaClients {
- public:
-  explicit Borrowed(pipeline::KafkaClients& clients) : clients_(clients) {}
-  base::Result<std::unique_ptr<pipeline::Consumer>> NewGroupConsumer(
-      const GroupOptions& options) override {
-    return clients_.NewGroupConsumer(options);
-  }
-  base::Result<std::unique_ptr<pipeline::Consumer>> NewReader(ReaderUse use) override {
-    return clients_.NewReader(use);
-  }
-  base::Result<std::unique_ptr<pipeline::Producer>> NewTransactionalProducer(
-      const std::string& id) override {
-    return clients_.NewTransactionalProducer(id);
-  }
-  base::Result<std::unique_ptr<pipeline::Producer>> NewProducer() override {
-    return clients_.NewProducer();
-  }
-  base::Result<std::unique_ptr<pipeline::AsyncProducer>> NewAsyncProducer() override {
-    return clients_.NewAsyncProducer();
-  }
-  pipeline::Admin& admin() override { return clients_.admin(); }
-
- private:
-  pipeline::KafkaClients& clients_;
-};
 
 class ResetCommandTest : public testing::Test {
  protected:
@@ -95,7 +69,8 @@ class ResetCommandTest : public testing::Test {
           if (properties.contains("wrong")) {
             return base::Status::InvalidArgument("librdkafka property \"wrong\"");
           }
-          return std::unique_ptr<pipeline::KafkaClients>(std::make_unique<Borrowed>(clients_));
+          return std::unique_ptr<pipeline::KafkaClients>(
+              std::make_unique<BorrowedClients>(clients_));
         });
     Ran ran;
     ran.exit_code = command_line.Main(static_cast<int>(argv.size()), argv.data(), environment);

@@ -29,6 +29,11 @@ COMMANDS = (
     ("users", "delete"),
     ("status",),
     ("reset",),
+    ("dead-letters",),
+    ("dead-letters", "list"),
+    ("dead-letters", "show"),
+    ("dead-letters", "replay"),
+    ("dead-letters", "drop"),
     ("topology",),
     ("completion",),
 )

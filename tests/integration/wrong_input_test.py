@@ -15,6 +15,7 @@ import unittest
 import metrics_page
 import scenario
 import topics
+from herald_process import HERALD
 from oracle import format_time
 from scenario import MIB, POLL_S, WAIT_S, WithHerald, event, lag_by_partition, now_ms, serial
 
@@ -96,6 +97,45 @@ class WrongRecords(WithHerald):
         self.assertEqual(len(letters), 1)
         self.assertFalse(letters[0].value)
         self.check_headers(letters[0])
+
+    def dead_letters_command(self, name, *arguments, code=0):
+        where = ["--brokers", scenario.kafka.brokers, "--topic-prefix", self.prefix]
+        finished = subprocess.run(
+            [HERALD, "dead-letters", name, *where, *arguments],
+            capture_output=True,
+            timeout=WAIT_S,
+        )
+        self.assertEqual(finished.returncode, code, finished.stderr)
+        return finished.stdout
+
+    def test_dead_letters_are_listed_shown_replayed_once_and_dropped(self):
+        line = event(type="poke", actor="2", target="1", id=self.someone())
+        self.expect_refused(line)
+        (letter,) = self.dead_letters(line)
+        name = f"{letter.partition}/{letter.offset}"
+
+        def listed(*more):
+            offset = ["--offset", letter.headers["offset"], "--partition", "0"]
+            answer = self.dead_letters_command("list", "--json", *offset, *more)
+            return [(row["letter"], row["handled"]) for row in json.loads(answer)["dead_letters"]]
+
+        self.assertEqual(listed("--reason", "unknown-type"), [(name, None)])
+        self.assertEqual(self.dead_letters_command("show", name, "--raw"), line)
+        self.assertIn(b"would replay 1 ", self.dead_letters_command("replay", name, "--dry-run"))
+        for said in (b"replayed 1 dead letters\n", b"would replay 0 dead letters\n"):
+            self.assertEqual(self.dead_letters_command("replay", name, "--yes"), said)
+        self.settle(self.someone())
+        self.assertEqual(listed("--handled"), [(name, "replayed")])
+        # Refused again, it is another dead letter, which knows where it was first.
+        first, again = self.dead_letters(line)
+        self.assertEqual(first, letter)
+        place = "/".join(letter.headers[part] for part in ("partition", "offset", "timestamp"))
+        self.assertEqual(again.headers["herald-replayed"], place)
+        name = f"{again.partition}/{again.offset}"
+        self.assertEqual(
+            self.dead_letters_command("drop", name, "--yes"), b"dropped 1 dead letters\n"
+        )
+        self.dead_letters_command("show", f"{again.partition}/{10**9}", code=4)
 
     def test_the_original_key_stays_with_a_dead_letter(self):
         value, key = b"not json but with a key", self.someone("key")

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
+#include "pipeline/dead_letter.h"
 #include "tests/stages/stage_test_util.h"
 
 namespace stages {
@@ -219,6 +221,67 @@ TEST(Event, ARefusedEventLeavesNothingForTheNext) {
   ASSERT_TRUE(event.ok()) << event.status().ToString();
   EXPECT_EQ(event->targets, std::vector<std::string>{"4"});
   EXPECT_FALSE(event->text);
+}
+
+/// What a record that was replayed brings along.
+class OneHeader : public pipeline::HeaderSource {
+ public:
+  explicit OneHeader(std::string place) : place_(std::move(place)) {}
+  pipeline::Headers ReadHeaders() const override {
+    return {{"other", std::nullopt}, {std::string(pipeline::kReplayedHeader), place_}};
+  }
+
+ private:
+  const std::string place_;
+};
+
+TEST(Event, ThatWasReplayedHasTheIdAndTimeOfTheRecordThatWasRefused) {
+  pipeline::Serde<Event> serde;
+  const std::string json = Follow("");
+  const auto refused = serde.Decode(MakeRawRecord(json));
+  const OneHeader place(pipeline::PlaceText(MakeRawRecord(json).metadata));
+  pipeline::RawRecord replayed = MakeRawRecord(json);
+  replayed.metadata.offset = {4711};
+  replayed.metadata.timestamp_ms += 3'600'000;
+  EXPECT_NE(serde.Decode(replayed)->id, refused->id);
+  replayed.headers = &place;
+  const auto event = serde.Decode(replayed);
+  EXPECT_EQ(event->id, refused->id);
+  EXPECT_EQ(event->time_ms, refused->time_ms);
+}
+
+TEST(Event, ThatWasReplayedKeepsWhatItBringsItself) {
+  pipeline::Serde<Event> serde;
+  const std::string json = Follow(R"(,"id":"e-1","time":1795230000000)");
+  const OneHeader place("0/1/1000");
+  pipeline::RawRecord record = MakeRawRecord(json);
+  record.headers = &place;
+  const auto event = serde.Decode(record);
+  EXPECT_EQ(event->id, "e-1");
+  EXPECT_EQ(event->time_ms, 1'795'230'000'000);
+}
+
+TEST(Event, ALaterTimeThanTheRecordsIsNotTakenFromAHeader) {
+  pipeline::Serde<Event> serde;
+  const std::string json = Follow("");
+  const OneHeader forged("3/42/" + std::to_string(kTestTimeMs + 1));
+  pipeline::RawRecord record = MakeRawRecord(json);
+  const std::string own_id = serde.Decode(record)->id;
+  record.headers = &forged;
+  EXPECT_EQ(serde.Decode(record)->time_ms, kTestTimeMs);
+  EXPECT_EQ(serde.Decode(record)->id, own_id);
+}
+
+TEST(Event, HowFarATimeMayBeAheadIsMeasuredFromTheReplayedRecord) {
+  pipeline::Serde<Event> serde;
+  const std::string json =
+      Follow(",\"time\":" + std::to_string(kTestTimeMs + kTimeAheadMsMax + 1'000));
+  const OneHeader place(pipeline::PlaceText(MakeRawRecord(json).metadata));
+  pipeline::RawRecord record = MakeRawRecord(json);
+  EXPECT_FALSE(serde.Decode(record).ok());
+  record.metadata.timestamp_ms += 2'000;
+  record.headers = &place;
+  EXPECT_TRUE(serde.Decode(record).ok());
 }
 
 }  // namespace

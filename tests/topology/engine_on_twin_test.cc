@@ -593,5 +593,55 @@ TEST_F(MisplacedRecords, BecomeDeadLettersWhenTheyWereSentBefore) {
                                   "reason", testing::Optional(HasSubstr("wrong-partition")))));
 }
 
+/// The header of a dead letter that was refused at partition 0, `offset`, an hour ago.
+pipeline::Headers ReplayedFrom(int64_t offset) {
+  return {{"herald-replayed", "0/" + std::to_string(offset) + "/" +
+                                  std::to_string(kNowMs - 3'600'000)}};
+}
+
+TEST_F(EngineOnTwin, AReplayedEventIsAsOldAsWhenItWasRefused) {
+  auto a = Start("a");
+  const auto send = [&](const std::string& type, pipeline::Headers headers) {
+    cluster_.Append("events", base::Partition{0}, std::nullopt,
+                    R"({"type":")" + type + R"(","actor":"2","target":"1","object":{"id":"p"}})",
+                    std::move(headers));
+  };
+  send("unlike", {});
+  send("like", ReplayedFrom(4711));
+  Follow("3", "1");
+  ASSERT_TRUE(a->RunUntil([&] { return a->InboxTotal("1") == 1; }));
+  a->Run(50);
+  EXPECT_EQ(a->InboxTotal("1"), 1) << "the like of an hour ago was taken back since";
+}
+
+TEST_F(EngineOnTwin, TwoReplaysOfOneDeadLetterAreOneRow) {
+  auto a = Start("a");
+  const auto send = [&](const std::string& text, pipeline::Headers headers) {
+    cluster_.Append("events", base::Partition{0}, std::nullopt,
+                    R"({"type":"message","actor":"2","target":"1","text":")" + text + "\"}",
+                    std::move(headers));
+  };
+  send("hi", ReplayedFrom(1));
+  send("hi", ReplayedFrom(1));
+  const std::string foreign =
+      R"({"from":{"id":2,"name":"Bruno"},"to":{"id":1},"message":"kafka-notify"})";
+  cluster_.Append("notifications", base::Partition{0}, "1", foreign, ReplayedFrom(1));
+  cluster_.Append("notifications", base::Partition{0}, "1", foreign, ReplayedFrom(1));
+  send("hi", {});
+  ASSERT_TRUE(a->RunUntil([&] { return a->InboxTotal("1") == 3; }));
+  a->Run(50);
+  EXPECT_EQ(a->InboxTotal("1"), 3) << "two that were replayed twice, and one of its own";
+}
+
+TEST_F(EngineOnTwin, ADeadLetterOfAReplayedRecordNamesItsFirstPlace) {
+  auto a = Start("a");
+  cluster_.Append("events", base::Partition{0}, std::nullopt, "not json", ReplayedFrom(7));
+  ASSERT_TRUE(a->RunUntil([&] { return cluster_.CommittedRecords("dead-letters").size() == 1; }));
+  const auto letter = cluster_.CommittedRecords("dead-letters").front();
+  EXPECT_THAT(letter.headers, testing::Contains(ReplayedFrom(7).front()));
+  EXPECT_THAT(letter.headers, testing::Contains(testing::Pair("offset", testing::Optional(
+                                                                            std::string("0")))));
+}
+
 }  // namespace
 }  // namespace stages
