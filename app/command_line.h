@@ -9,6 +9,7 @@
 
 #include "app/console.h"
 #include "app/server_connection.h"
+#include "base/clock.h"
 
 namespace app {
 
@@ -23,6 +24,8 @@ struct Environment {
   std::function<bool(std::chrono::milliseconds)> pause;
   /// Called by a command that runs until Ctrl-C: from now on that is its proper end.
   std::function<void()> end_on_interrupt;
+  /// For commands that show times.
+  const base::Clock& clock = base::SystemClock::Instance();
 };
 
 /// The tree of `herald`'s commands, and what each of them does.

@@ -181,6 +181,7 @@ class Run {
   base::Status Readiness() const;
 
   RunOptions options_;
+  const int64_t started_ms_ = base::SystemClock::Instance().NowMs();
   const ReadyFile ready_file_;
   const stages::Topics topics_;
   base::Metrics metrics_;
@@ -325,7 +326,7 @@ serving::Backend Run::MakeBackend() {
   backend.find_user = [users](std::string_view id) { return users->Get(id); };
   backend.status_json = [this] {
     return StatusJson(engine_->Status(), options_.parsed_role, options_.parsed_guarantee,
-                      options_.brokers);
+                      options_.brokers, started_ms_);
   };
   backend.readiness = [this] { return Readiness(); };
   backend.positions = &engine_->positions();

@@ -1,15 +1,23 @@
 #include "app/status_command.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/client.h"
 #include "app/exit_code.h"
+#include "app/status_watch.h"
 
 namespace app {
 namespace {
+
+/// Seconds between two looks of --watch.
+constexpr double kIntervalMin = 0.2;
+constexpr double kIntervalMax = 3600;
 
 /// A number, or "?" while the server does not know it.
 std::string NumberText(const Json& object, const char* field) {
@@ -109,8 +117,60 @@ void PrintInstances(const Console& console, const Json& instances) {
   table.Print(console);
 }
 
-int Status(Environment& environment, const CLI::App& command, const ClientOptions& options) {
-  Client client(environment, command, options);
+struct StatusOptions {
+  ClientOptions client;
+  bool watch = false;
+  double interval_s = 1;
+};
+
+/// From the upper left corner, over what stood there before.
+void Redraw(const Console& console, const std::vector<std::string>& lines) {
+  std::string screen = "\x1b[H";
+  for (const std::string& line : lines) screen += line + "\x1b[K\n";
+  console.out << screen << "\x1b[J" << std::flush;
+}
+
+int Watch(Environment& environment, Client& client, const StatusOptions& options) {
+  environment.end_on_interrupt();
+  const Console& console = environment.console;
+  const bool redraws = console.terminal && !client.json();
+  if (redraws) console.out << "\x1b[2J";
+  const std::chrono::milliseconds interval(std::llround(options.interval_s * 1000));
+  StatusWatch watch;
+  do {
+    const Reply reply = client.Ask("GET", "/v1/status");
+    if (client.json()) {
+      if (reply.ok()) {
+        client.PrintJson(reply.response.body);
+        console.out << std::flush;
+      } else {
+        client.Fail(reply);
+      }
+      continue;
+    }
+    if (reply.ok()) {
+      // Not JSON, so this reply is never ok(); without metrics there are fewer figures.
+      const Reply metrics = client.Ask("GET", "/metrics");
+      watch.Add(MakeWatchSample(environment.clock.NowMs(), reply.json,
+                                metrics.response.status == 200 ? metrics.response.body : ""));
+    } else {
+      WatchSample silence;
+      silence.time_ms = environment.clock.NowMs();
+      silence.unreachable = reply.error;
+      watch.Add(std::move(silence));
+    }
+    if (redraws) {
+      Redraw(console, watch.Screen(console, options.client.server));
+    } else {
+      console.out << watch.Line() << std::endl;
+    }
+  } while (environment.pause(interval));
+  return kExitDone;
+}
+
+int Status(Environment& environment, const CLI::App& command, const StatusOptions& options) {
+  Client client(environment, command, options.client);
+  if (options.watch) return Watch(environment, client, options);
   const Reply reply = client.Ask("GET", "/v1/status");
   if (!reply.ok()) return client.Fail(reply);
   if (client.json()) {
@@ -127,18 +187,26 @@ int Status(Environment& environment, const CLI::App& command, const ClientOption
 }  // namespace
 
 void AddStatusCommand(CommandLine& command_line) {
-  auto options = std::make_shared<ClientOptions>();
+  auto options = std::make_shared<StatusOptions>();
   CLI::App& command =
       command_line.Add(command_line.herald(), "status", "Show what an instance is doing",
                        [options](Environment& environment, const CLI::App& self) {
                          return Status(environment, self, *options);
                        });
-  AddClientOptions(command, *options);
+  AddClientOptions(command, options->client);
+  auto* const watch =
+      command.add_flag("--watch", options->watch, "Go on showing it, with charts, until Ctrl-C");
+  command.add_option("--interval", options->interval_s, "Seconds between two looks of --watch")
+      ->check(CLI::Range(kIntervalMin, kIntervalMax))
+      ->capture_default_str()
+      ->needs(watch);
   command.footer(
-      "LAG is how many records wait to be read; ? is not known yet.\n\n"
+      "LAG is how many records wait to be read; ? is not known yet. With --watch a terminal is\n"
+      "redrawn in place; elsewhere each look is a line, or the server's JSON with --json.\n\n"
       "Examples:\n"
       "  herald status\n"
       "  herald status --server 10.0.0.7:8080\n"
+      "  herald status --watch --interval 2\n"
       "  herald status --json | jq .ready");
 }
 

@@ -5,11 +5,13 @@
 #include <vector>
 
 #include "base/metrics.h"
+#include "stages/iso_time.h"
 
 namespace app {
 
 std::string StatusJson(const pipeline::EngineStatus& status, Role role,
-                       pipeline::Guarantee guarantee, const std::string& brokers) {
+                       pipeline::Guarantee guarantee, const std::string& brokers,
+                       int64_t started_ms) {
   using Json = nlohmann::ordered_json;
   Json tasks = Json::array();
   for (const pipeline::TaskReport& report : status.tasks) {
@@ -42,10 +44,13 @@ std::string StatusJson(const pipeline::EngineStatus& status, Role role,
          {"self", share.instance.self},
          {"partitions", partitions}});
   }
+  std::string started;
+  stages::AppendIsoTime(started, started_ms);
   Json standbys = Json::array();
   for (const base::TaskId& id : status.standbys) standbys.push_back(id.ToString());
   const Json body = {
       {"version", std::string(base::BuildVersion())},
+      {"started", started},
       {"instance", status.instance_id},
       {"role", RoleName(role)},
       {"cluster", status.cluster_id},

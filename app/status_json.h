@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "app/run_options.h"
@@ -7,8 +8,9 @@
 
 namespace app {
 
-/// The body of GET /v1/status; docs/http.md has its shape.
+/// The body of GET /v1/status; docs/http.md has its shape. `started_ms`: when this process started.
 std::string StatusJson(const pipeline::EngineStatus& status, Role role,
-                       pipeline::Guarantee guarantee, const std::string& brokers);
+                       pipeline::Guarantee guarantee, const std::string& brokers,
+                       int64_t started_ms);
 
 }  // namespace app

@@ -41,8 +41,13 @@ void OperationsApi::AddRoutes(Router& router) {
   router.Add("GET", "/", [](const Request&, const Respond& respond) {
     Response response = Answer("text/html; charset=utf-8", IndexPage());
     response.headers.emplace_back("Content-Security-Policy",
-                                  "default-src 'none'; style-src 'unsafe-inline'");
+                                  "default-src 'none'; style-src 'unsafe-inline'; "
+                                  "script-src 'self'; connect-src 'self'; "
+                                  "frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
     respond(std::move(response));
+  });
+  router.Add("GET", "/page.js", [](const Request&, const Respond& respond) {
+    respond(Answer("text/javascript; charset=utf-8", PageScript()));
   });
 }
 

@@ -98,7 +98,8 @@ Ran CommandTest::Run(const std::vector<std::string>& arguments) {
             pauses.push_back(time);
             return pause(time);
           },
-      .end_on_interrupt = [] {}};
+      .end_on_interrupt = [] {},
+      .clock = clock};
   CommandLine command_line("test version");
   AddCommands(command_line);
   std::vector<const char*> argv = {"herald"};

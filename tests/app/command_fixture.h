@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/command_line.h"
+#include "base/clock.h"
 #include "base/mutex.h"
 
 namespace app {
@@ -66,6 +67,8 @@ class CommandTest : public testing::Test {
     return true;
   };
   std::vector<std::chrono::milliseconds> pauses;
+  /// 2026-11-21T05:00:00Z
+  base::ManualClock clock{1'795'237'200'000};
 
  private:
   std::vector<std::string> files_;

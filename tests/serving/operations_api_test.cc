@@ -6,7 +6,9 @@
 namespace serving {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 using OperationsApiTest = ApiTest;
@@ -55,7 +57,27 @@ TEST_F(OperationsApiTest, ShowsAPageAtTheRoot) {
   for (const char* link : {"href=\"/v1/status\"", "href=\"/metrics\"", "href=\"/health/ready\""}) {
     EXPECT_THAT(received.body, HasSubstr(link));
   }
-  EXPECT_LT(received.body.size(), 8000u);
+  EXPECT_THAT(received.body, HasSubstr("<script src=\"/page.js\"></script>"));
+  EXPECT_LT(received.body.size(), 12'000u);
+}
+
+TEST_F(OperationsApiTest, ThePageLoadsNothingFromElsewhereAndPutsNothingInAsHtml) {
+  Start();
+  const Received page = Get("/");
+  EXPECT_THAT(page.headers.at("content-security-policy"),
+              AllOf(HasSubstr("script-src 'self'"), HasSubstr("connect-src 'self'"),
+                    Not(HasSubstr("script-src 'self' 'unsafe-inline'"))));
+  const Received script = Get("/page.js");
+  EXPECT_EQ(script.status, 200);
+  EXPECT_EQ(script.headers.at("content-type"), "text/javascript; charset=utf-8");
+  EXPECT_EQ(script.headers.at("x-content-type-options"), "nosniff");
+  for (const std::string& text : {page.body, script.body}) {
+    EXPECT_THAT(text, Not(HasSubstr("https://")));
+    EXPECT_THAT(text, Not(HasSubstr("innerHTML")));
+    EXPECT_THAT(text, Not(HasSubstr("insertAdjacentHTML")));
+    EXPECT_THAT(text, Not(HasSubstr(" onclick=")));
+  }
+  EXPECT_LT(script.body.size(), 24'000u);
 }
 
 TEST_F(OperationsApiTest, KnowsNothingElseOutsideOfV1) {
