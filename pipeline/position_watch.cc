@@ -40,6 +40,13 @@ void PositionWatch::Cancel(uint64_t wait) {
   }
 }
 
+std::optional<base::Offset> PositionWatch::Position(const base::TopicPartition& tp) const {
+  const base::MutexLock lock(mutex_);
+  const auto it = positions_.find(tp);
+  if (it == positions_.end()) return std::nullopt;
+  return it->second;
+}
+
 void PositionWatch::Committed(const base::TopicPartition& tp, base::Offset position) {
   std::vector<Callback> passed;
   {

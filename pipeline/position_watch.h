@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 
 #include "base/ids.h"
 #include "base/mutex.h"
@@ -36,6 +37,9 @@ class PositionWatch {
   /// Afterwards the callback is not called any more, unless it is being called right now.
   void Cancel(uint64_t wait);
 
+  /// Up to where the task that reads `tp` has committed; nullopt: it is not here.
+  std::optional<base::Offset> Position(const base::TopicPartition& tp) const;
+
   /// Everything of `tp` before `position` is committed and can be read here.
   void Committed(const base::TopicPartition& tp, base::Offset position);
   /// The task that reads `tp` is not here any more.
@@ -46,7 +50,7 @@ class PositionWatch {
     uint64_t number = 0;
     Callback callback;
   };
-  base::Mutex mutex_;
+  mutable base::Mutex mutex_;
   uint64_t last_number_ GUARDED_BY(mutex_) = 0;
   std::map<base::TopicPartition, base::Offset> positions_ GUARDED_BY(mutex_);
   std::map<base::TopicPartition, std::multimap<base::Offset, Waiting>> waits_ GUARDED_BY(mutex_);

@@ -6,6 +6,7 @@
 #include "stages/apply_action.h"
 #include "stages/enrich_actor.h"
 #include "stages/event.h"
+#include "stages/heartbeat.h"
 #include "stages/inbox_action.h"
 #include "stages/inbox_repair.h"
 #include "stages/inbox_rows.h"
@@ -62,6 +63,17 @@ pipeline::Topology BuildNotificationTopology(const Topics& topics, const InboxLi
       .Process<WriteInbox>("write-inbox", inbox, unread, limits, counters.trimmed);
   builder.Source<InboxAction>("decode-action", topics.inbox_actions)
       .Process<ApplyAction>("apply-action", inbox, unread, counters.trimmed);
+
+  // Nobody's event on the same way, to measure it: the same threads, consumers and transactions. Last,
+  // so that the tasks above keep their numbers. The newest heartbeat is worth no changelog.
+  if (topics.has_heartbeats()) {
+    builder.Source<Heartbeat>("decode-heartbeat", topics.heartbeats)
+        .Process<ForwardHeartbeat>("forward-heartbeat")
+        .Sink("heartbeat-echoes", topics.heartbeat_echoes);
+    auto heartbeats = builder.Store(std::string(kHeartbeatStore), {.changelog = false});
+    builder.Source<Heartbeat>("decode-heartbeat-echo", topics.heartbeat_echoes)
+        .Process<RecordHeartbeat>("record-heartbeat", heartbeats);
+  }
 
   return builder.Build();
 }

@@ -11,6 +11,11 @@ struct Topics {
   std::string notifications = "notifications";
   std::string inbox_actions = "inbox-actions";
   std::string dead_letters = "dead-letters";
+  /// Of an application that sends heartbeats, and then its own; else empty.
+  std::string heartbeats;
+  std::string heartbeat_echoes;
+
+  bool has_heartbeats() const { return !heartbeats.empty(); }
 
   /// The same names with `prefix` before each; `notifications` may have another name.
   static Topics WithPrefix(const std::string& prefix,
@@ -22,6 +27,12 @@ struct Topics {
       name->insert(0, prefix);
     }
     return topics;
+  }
+
+  /// From now on there are heartbeats.
+  void AddHeartbeats(const std::string& prefix, const std::string& application_id) {
+    heartbeats = prefix + application_id + "-heartbeats";
+    heartbeat_echoes = prefix + application_id + "-heartbeat-echoes";
   }
 };
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/trace_context.h"
+#include "stages/heartbeat.h"
 #include "stages/inbox_query.h"
 #include "stages/inbox_rows.h"
 #include "tests/support/topology_test_driver.h"
@@ -527,6 +528,35 @@ TEST_F(AtLeastOnce, LeadsToTheSameInboxes) {
   const auto rows = driver_.Rows(kInboxStore);
   driver_.RestartWithoutState();
   EXPECT_EQ(driver_.Rows(kInboxStore), rows);
+}
+
+TEST(Heartbeats, GoTheWholeWayBesideTheInboxes) {
+  Topics topics;
+  topics.AddHeartbeats("", "app");
+  TopologyTestDriver driver([topics] { return BuildNotificationTopology(topics, {}); });
+  std::string value;
+  pipeline::Serde<Heartbeat>().Encode({"instance", 7}, value);
+  driver.PipeInput("app-heartbeats", "some key", value);
+  driver.PipeInput("app-heartbeats", "some key", "no heartbeat");
+
+  const std::vector<StoredRecord> echoes = driver.ReadOutput("app-heartbeat-echoes");
+  ASSERT_THAT(echoes, SizeIs(1));
+  EXPECT_EQ(echoes[0].key, "some key");
+  EXPECT_EQ(echoes[0].value, value);
+  const auto newest = driver.ViewOf(kHeartbeatStore, "some key")
+                          ->Store(kHeartbeatStore)
+                          .Get(kNewestHeartbeatKey);
+  ASSERT_TRUE(newest.ok()) << newest.status().ToString();
+  EXPECT_EQ(*newest, value);
+  EXPECT_THAT(driver.ReadOutput("dead-letters"), SizeIs(1));
+  EXPECT_THAT(driver.ReadOutput("notifications"), IsEmpty());
+
+  // The tasks of the product have the same numbers with and without.
+  const pipeline::Topology with = BuildNotificationTopology(topics, {});
+  const pipeline::Topology without = BuildNotificationTopology({}, {});
+  for (const std::string& topic : without.SourceTopics()) {
+    EXPECT_EQ(with.SubtopologyOf(topic), without.SubtopologyOf(topic)) << topic;
+  }
 }
 
 }  // namespace
