@@ -15,9 +15,10 @@ class HttpProblem(Exception):
 class InboxClient:
     """Not for several threads at once."""
 
-    def __init__(self, url):
+    def __init__(self, url, timeout_s=ATTEMPT_TIMEOUT_S):
         parts = urllib.parse.urlsplit(url if "//" in url else "http://" + url)
         self._address = (parts.hostname, parts.port)
+        self._timeout_s = timeout_s
         self._connection = None
 
     def close(self):
@@ -31,7 +32,7 @@ class InboxClient:
             fresh = self._connection is None
             if fresh:
                 self._connection = http.client.HTTPConnection(
-                    *self._address, timeout=ATTEMPT_TIMEOUT_S
+                    *self._address, timeout=self._timeout_s
                 )
             try:
                 self._connection.request(method, path, body, headers or {})
