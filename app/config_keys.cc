@@ -115,6 +115,10 @@ std::vector<ConfigKey> MakeKeys() {
              "keeps them"),
       Number("--action-timeout-ms", "action_timeout_ms", &Options::action_timeout_ms, 100, 25'000,
              "How long read, unread, seen and delete wait until the inbox shows them"),
+      Number("--heartbeat-interval-ms", "heartbeat_interval_ms", &Options::heartbeat_interval_ms, 0,
+             3'600'000,
+             "Send a record the way of an event for each partition, on topics of its own, and measure "
+             "when it can be read; 0: none"),
       Text("--topic", "topic", &Options::topic, "Name of the notifications topic"),
       Text("--topic-prefix", "topic_prefix", &Options::topic_prefix,
            "Goes before every topic name", "none"),

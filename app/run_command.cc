@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "app/event_backlog.h"
+#include "app/heartbeat_probe.h"
 #include "app/ready_file.h"
 #include "app/signals.h"
 #include "app/status_json.h"
@@ -56,6 +57,7 @@ constexpr size_t kEmbeddedBodyBytesMax = size_t{1} << 20;
 // What events lead to must fit a partition of some 5 MiB until it is read.
 constexpr size_t kEmbeddedOutputBytesMax = size_t{512} << 10;
 constexpr size_t kEmbeddedPollRecordsMax = 100;
+constexpr int64_t kHourMs = int64_t{3600} * 1000;
 constexpr int64_t kDayMs = int64_t{24} * 3600 * 1000;
 
 std::vector<pipeline::TopicSpec> ProductTopics(const stages::Topics& topics) {
@@ -63,7 +65,7 @@ std::vector<pipeline::TopicSpec> ProductTopics(const stages::Topics& topics) {
       {"retention.ms", std::to_string(7 * kDayMs)}};
   const std::map<std::string, std::string> two_weeks = {
       {"retention.ms", std::to_string(14 * kDayMs)}};
-  return {
+  std::vector<pipeline::TopicSpec> specs = {
       {.name = topics.events, .cleanup_policy = "delete", .config = week},
       // An instance that comes back within this time still learns of every erased user.
       {.name = topics.users,
@@ -79,6 +81,24 @@ std::vector<pipeline::TopicSpec> ProductTopics(const stages::Topics& topics) {
        .config = week},
       {.name = topics.dead_letters, .cleanup_policy = "delete", .config = two_weeks},
   };
+  if (topics.has_heartbeats()) {
+    for (const std::string& name : {topics.heartbeats, topics.heartbeat_echoes}) {
+      specs.push_back({.name = name,
+                       .cleanup_policy = "delete",
+                       .copartition_group = "recipient",
+                       .config = {{"retention.ms", std::to_string(kHourMs)}}});
+    }
+  }
+  return specs;
+}
+
+stages::Topics MakeTopics(const RunOptions& options) {
+  stages::Topics topics = stages::Topics::WithPrefix(options.topic_prefix, options.topic);
+  // An instance without tasks has no partition to send one for.
+  if (options.heartbeat_interval_ms > 0 && options.parsed_role != Role::kIngest) {
+    topics.AddHeartbeats(options.topic_prefix, options.application_id);
+  }
+  return topics;
 }
 
 pipeline::EngineConfig MakeEngineConfig(const RunOptions& options, const stages::Topics& topics) {
@@ -155,7 +175,7 @@ class Run {
   explicit Run(RunOptions options)
       : options_(std::move(options)),
         ready_file_(options_.ready_file),
-        topics_(stages::Topics::WithPrefix(options_.topic_prefix, options_.topic)) {}
+        topics_(MakeTopics(options_)) {}
 
   base::Status Start(const std::atomic<bool>& stopping);
   /// Until a signal or a failure.
@@ -176,6 +196,7 @@ class Run {
   base::Status StartHttp();
   serving::Backend MakeBackend();
   void Advertise();
+  void StartHeartbeats();
   std::optional<base::Offset> EventsPosition(base::Partition partition) const;
   bool UsersLoaded() const;
   base::Status Readiness() const;
@@ -198,6 +219,7 @@ class Run {
   pipeline::Engine* to_wake_ GUARDED_BY(mutex_) = nullptr;
   /// Where the users table stands once it holds the users file.
   std::map<base::Partition, base::Offset> users_loaded_at_;
+  std::optional<HeartbeatProbe> heartbeats_;
   std::unique_ptr<serving::HttpForwarder> forwarder_;
   std::unique_ptr<serving::InboxService> service_;
   std::unique_ptr<serving::HttpServer> http_;
@@ -350,6 +372,23 @@ serving::Backend Run::MakeBackend() {
   return backend;
 }
 
+void Run::StartHeartbeats() {
+  if (!topics_.has_heartbeats()) return;
+  HeartbeatProbe::Options options;
+  options.heartbeats_topic = topics_.heartbeats;
+  options.echoes_topic = topics_.heartbeat_echoes;
+  options.instance = engine_->instance_id();
+  options.partitions = engine_->PartitionCount(topics_.heartbeats);
+  options.interval = milliseconds(options_.heartbeat_interval_ms);
+  heartbeats_.emplace(
+      std::move(options),
+      [this](base::Partition partition) {
+        const auto owner = engine_->FindOwner({topics_.heartbeats, partition});
+        return owner.has_value() && !owner->self;
+      },
+      *producer_, engine_->stores(), engine_->positions(), base::SystemClock::Instance(), metrics_);
+}
+
 void Run::Advertise() {
   // Who has no partitions is asked by nobody.
   if (options_.embedded || options_.parsed_role == Role::kIngest) return;
@@ -387,6 +426,7 @@ base::Status Run::StartHttp() {
     base::LogInfo("listening", {{"http", address}});
   }
   Advertise();
+  StartHeartbeats();
   return base::Status::Ok();
 }
 
@@ -408,6 +448,7 @@ base::Status Run::Serve(const std::atomic<bool>& stopping) {
 
 void Run::Stop(int exit_code) {
   const StopWatchdog watchdog(exit_code);
+  heartbeats_.reset();
   // Requests first: none may see an engine that is half gone.
   if (http_ != nullptr) http_->Stop(kHttpStopTime);
   if (engine_ != nullptr) engine_->Stop();

@@ -52,6 +52,8 @@ struct RunOptions {
   bool stay_on_stop = false;
   int64_t state_cleanup_delay_ms = 600'000;
   int64_t action_timeout_ms = 5'000;
+  /// 0: none.
+  int64_t heartbeat_interval_ms = 0;
   std::string topic = "notifications";
   std::string topic_prefix;
   std::string users_file;

@@ -37,7 +37,8 @@ class SentHeartbeats : public pipeline::AsyncProducer {
   };
 
   void Produce(std::string_view topic, Partition partition, std::optional<std::string_view> key,
-               std::optional<std::string_view> value, Delivered delivered) override {
+               std::optional<std::string_view> value, const pipeline::Headers&,
+               Delivered delivered) override {
     const base::MutexLock lock(mutex_);
     sent_[partition].push_back({std::string(topic), std::string(key.value_or("")),
                                 std::string(value.value_or("")), std::move(delivered)});

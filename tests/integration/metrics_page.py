@@ -7,14 +7,14 @@ import re
 PAGE = pathlib.Path(__file__).resolve().parent.parent.parent / "docs/metrics.md"
 ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| ([\w, –]+) \| (.+) \| ([^|]+) \|$")
 SAMPLE = re.compile(r'^(\w+)(?:\{(.*)\})? \S+$')
-# Rows with one of these need more than one instance.
-WITH_OTHERS = ("while a warm copy is here", "with `--standby-replicas`")
+# Rows with one of these need more than one instance, or a flag.
+NOT_ALWAYS = ("while a warm copy is here", "with `--standby-replicas`", "with `--heartbeat-interval-ms`")
 
 Family = collections.namedtuple("Family", "type labels meaning")
 
 
 def read_page():
-    """({name: Family}, the names that a single instance may lack) of the page."""
+    """({name: Family}, the names that a single plain instance may lack) of the page."""
     families, optional = {}, set()
     for line in PAGE.read_text(encoding="utf-8").splitlines():
         row = ROW.match(line)
@@ -27,7 +27,7 @@ def read_page():
             raise ValueError(f"{PAGE}: {name} is there twice")
         names = frozenset() if labels == "–" else frozenset(labels.split(", "))
         families[name] = Family(kind, names, meaning)
-        if when in WITH_OTHERS:
+        if when in NOT_ALWAYS:
             optional.add(name)
     return families, optional
 

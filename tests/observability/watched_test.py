@@ -42,6 +42,7 @@ SHOWS_WITHIN_S = 90
 FIRES_WITHIN_S = 90
 ENDS_WITHIN_S = 90
 DISK_LEFT_SHARE = 0.04  # the alert's own limit is 0.05
+HEARTBEAT_INTERVAL_MS = 1000
 MIB = 1024 * 1024
 POLL_S = 0.5
 
@@ -75,6 +76,7 @@ def make_herald(name, port, *arguments):
         *("--brokers", kafka.brokers, "--application-id", "watched", "--topic-prefix", PREFIX),
         *("--instance-id", name, "--session-timeout-ms", SESSION_TIMEOUT_MS),
         *("--action-timeout-ms", ACTION_TIMEOUT_MS, "--standby-replicas", 1),
+        *("--heartbeat-interval-ms", HEARTBEAT_INTERVAL_MS),
         *("-X", f"socket.timeout.ms={SOCKET_TIMEOUT_MS}"),
         *("--partitions", PARTITIONS, "--users", work / "users.ndjson", *arguments),
         listen=f"127.0.0.1:{port}",
