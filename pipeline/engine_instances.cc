@@ -105,7 +105,12 @@ void Engine::PlanStandbys() {
   const std::vector<std::string> members = instances_->Members();
   std::set<base::TaskId> wanted;
   for (int32_t subtopology = 0; subtopology < topology_.subtopology_count(); ++subtopology) {
-    if (topology_.StoreSpecs(subtopology).empty()) continue;
+    // A copy is made from a changelog.
+    const std::vector<state::StoreSpec> stores = topology_.StoreSpecs(subtopology);
+    if (std::none_of(stores.begin(), stores.end(),
+                     [](const state::StoreSpec& store) { return store.changelog; })) {
+      continue;
+    }
     int32_t partitions = 0;
     for (const std::string& topic : topology_.SourceTopics(subtopology)) {
       partitions = std::max(partitions, PartitionCount(topic));

@@ -55,12 +55,13 @@ void PageCache::Put(std::string key, Page page) {
     if (const auto known = shard.places.find(key); known != shard.places.end()) {
       take_out(known->second);
     }
-    if (bytes > kPageBytesMax || bytes > shard_bytes_max_) return;
-    while (shard.bytes + bytes > shard_bytes_max_) take_out(std::prev(shard.entries.end()));
-    shard.entries.push_front({std::move(key), std::move(shared), bytes});
-    shard.places.emplace(shard.entries.front().key, shard.entries.begin());
-    shard.bytes += bytes;
-    bytes_ += bytes;
+    if (bytes <= kPageBytesMax && bytes <= shard_bytes_max_) {
+      while (shard.bytes + bytes > shard_bytes_max_) take_out(std::prev(shard.entries.end()));
+      shard.entries.push_front({std::move(key), std::move(shared), bytes});
+      shard.places.emplace(shard.entries.front().key, shard.entries.begin());
+      shard.bytes += bytes;
+      bytes_ += bytes;
+    }
   }
   Tell();
 }

@@ -195,6 +195,10 @@ class NotificationReceiver {
     return received;
   }
 
+  std::optional<pipeline::RecordPlace> OriginOf(const pipeline::RawRecord& record) {
+    return serde_.OriginOf(record);
+  }
+
  private:
   pipeline::Serde<Notification> serde_;
   std::string json_;
@@ -214,6 +218,10 @@ Serde<ReceivedNotification>& Serde<ReceivedNotification>::operator=(Serde&&) noe
 
 base::Result<ReceivedNotification> Serde<ReceivedNotification>::Decode(const RawRecord& record) {
   return receiver_->Decode(record);
+}
+
+std::optional<RecordPlace> Serde<ReceivedNotification>::OriginOf(const RawRecord& record) {
+  return receiver_->OriginOf(record);
 }
 
 }  // namespace pipeline

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -48,6 +49,8 @@ struct pipeline::Serde<stages::ReceivedNotification> {
   Serde& operator=(Serde&&) noexcept;
 
   base::Result<stages::ReceivedNotification> Decode(const RawRecord& record);
+  /// As that of Serde<Notification>.
+  std::optional<RecordPlace> OriginOf(const RawRecord& record);
 
  private:
   std::unique_ptr<stages::NotificationReceiver> receiver_;
