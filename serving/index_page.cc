@@ -32,7 +32,7 @@ header { display: flex; flex-wrap: wrap; align-items: center; gap: .3rem 1rem; }
 .cards { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: .5rem;
   padding: .9rem 1rem; margin: 0; min-width: 0; }
-main > section, details.card { margin-top: 1rem; }
+main > section.card, details.card { margin-top: 1rem; }
 #standbys:empty { display: none; }
 .value { font-size: 1.6rem; font-weight: 600; line-height: 1.2; }
 .note { color: var(--dim); font-size: 13px; min-height: 1.5em; }
