@@ -38,6 +38,26 @@ size_t CharacterBytes(std::string_view text) {
   return size;
 }
 
+/// Whether a terminal obeys the character, of `size` bytes, that `text` begins with, or shows what
+/// follows in another order for it: C1 controls, line separators, marks of direction. (C0 controls
+/// are known by their byte.)
+bool IsHarmful(std::string_view text, size_t size) {
+  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
+  if (size == 2) return (byte(0) == 0xC2 && byte(1) < 0xA0) || (byte(0) == 0xD8 && byte(1) == 0x9C);
+  if (size != 3 || byte(0) != 0xE2) return false;
+  const uint8_t last = byte(2);
+  if (byte(1) == 0x81) return last >= 0xA6 && last <= 0xA9;  // U+2066 to U+2069
+  return byte(1) == 0x80 && (last == 0x8E || last == 0x8F || (last >= 0xA8 && last <= 0xAE));
+}
+
+/// "\u009b" of a character of two or three bytes.
+void AppendUnicodeEscape(std::string& line, std::string_view character) {
+  uint32_t code = static_cast<uint8_t>(character[0]) & (character.size() == 2 ? 0x1F : 0x0F);
+  for (const char c : character.substr(1)) code = code << 6 | (static_cast<uint8_t>(c) & 0x3F);
+  line.append("\\u");
+  for (int shift = 12; shift >= 0; shift -= 4) line.push_back(kHex[(code >> shift) & 15]);
+}
+
 /// The whole of `text`, or as much of it as a line takes, cut between two characters.
 std::string_view Shortened(std::string_view text, bool& cut) {
   cut = text.size() > kLogValueBytesMax;
@@ -65,6 +85,8 @@ void AppendJson(std::string& line, std::string_view text) {
       line.append("\\u00");
       line.push_back(kHex[byte >> 4]);
       line.push_back(kHex[byte & 15]);
+    } else if (IsHarmful(text, size)) {
+      AppendUnicodeEscape(line, text.substr(0, size));
     } else {
       line.append(text.substr(0, size));
     }
@@ -99,6 +121,8 @@ void AppendEscaped(std::string& line, std::string_view text, bool quoted) {
       line.append("\\x");
       line.push_back(kHex[byte >> 4]);
       line.push_back(kHex[byte & 15]);
+    } else if (IsHarmful(text, size)) {
+      AppendUnicodeEscape(line, text.substr(0, size));
     } else {
       line.append(text.substr(0, size));
     }

@@ -63,6 +63,19 @@ TEST(TextLogLine, IsOneLineOfUtf8WhateverComes) {
             "one\\ntwo bytes=\"a\\xff\xC3\xA4\" n=-1 yes=false component=a/b");
 }
 
+TEST(LogLine, HasNoCharacterThatATerminalObeys) {
+  // CSI as one character, right-to-left override, line separator, isolate, Arabic letter mark.
+  const std::string bad = "\xC2\x9B" "2J \xE2\x80\xAE \xE2\x80\xA8 \xE2\x81\xA6 \xD8\x9C";
+  const std::string shown = R"(\u009b2J \u202e \u2028 \u2066 \u061c)";
+  EXPECT_EQ(Quoted(bad), shown);
+  const std::vector<LogField> fields = {{"f", bad}};
+  EXPECT_EQ(TextLogLine("c", bad, fields), shown + " f=\"" + shown + "\" component=c");
+  // The neighbours of these stay.
+  const std::string good =
+      "\xC2\xA0\xE2\x80\x8D\xE2\x80\x90\xE2\x80\xA7\xE2\x80\xAF\xE2\x81\xA5\xE2\x81\xAA\xD8\x9B";
+  EXPECT_EQ(Quoted(good), good);
+}
+
 TEST(ComponentOf, IsFolderAndFile) {
   EXPECT_EQ(ComponentOf("/home/x/herald/pipeline/stream_thread.cc"), "pipeline/stream-thread");
   EXPECT_EQ(ComponentOf("pipeline/task.h"), "pipeline/task");
