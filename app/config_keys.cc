@@ -284,8 +284,11 @@ bool IsSecretProperty(std::string_view name) {
   constexpr std::string_view kSecretWords[] = {"password",           "secret", "token",
                                                "private",            ".pem",   "jaas",
                                                "sasl.oauthbearer.config"};
+  // A name in capitals is none that librdkafka knows, but its value is as secret as it was meant.
+  std::string lower(name);
+  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return std::any_of(std::begin(kSecretWords), std::end(kSecretWords), [&](std::string_view word) {
-    return name.find(word) != std::string_view::npos;
+    return lower.find(word) != std::string::npos;
   });
 }
 

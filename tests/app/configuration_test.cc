@@ -429,7 +429,7 @@ TEST(NearestWord, TakesSlipsAndNothingElse) {
 TEST(SecretProperties, AreKnownByTheirNames) {
   for (const char* name :
        {"sasl.password", "ssl.key.password", "ssl.keystore.password", "ssl.key.pem",
-        "sasl.oauthbearer.client.secret", "sasl.oauthbearer.config"}) {
+        "sasl.oauthbearer.client.secret", "sasl.oauthbearer.config", "SASL.Password"}) {
     EXPECT_TRUE(IsSecretProperty(name)) << name;
   }
   EXPECT_FALSE(IsSecretProperty("sasl.username"));
