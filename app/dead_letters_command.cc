@@ -121,13 +121,14 @@ class DeadLettersCommand {
  public:
   DeadLettersCommand(Environment& environment, const CLI::App& command,
                      const DeadLettersOptions& options, const MakeClients& make_clients,
-                     const base::Clock& clock)
+                     const base::Clock& clock, const std::function<bool()>& interrupted)
       : console_(environment.console),
         input_(environment.input),
         command_(command),
         options_(options),
         make_clients_(make_clients),
-        clock_(clock) {}
+        clock_(clock),
+        interrupted_(interrupted) {}
 
   int Run(What what);
 
@@ -158,6 +159,7 @@ class DeadLettersCommand {
   const DeadLettersOptions& options_;
   const MakeClients& make_clients_;
   const base::Clock& clock_;
+  const std::function<bool()>& interrupted_;
   pipeline::DeadLetterFilter filter_;
   std::optional<DeadLetterTopic> topic_;
 };
@@ -221,7 +223,8 @@ int DeadLettersCommand::Run(What what) {
                      .inputs = {topics.events, topics.notifications, topics.inbox_actions},
                      .keyed_inputs = {topics.notifications, topics.inbox_actions},
                      .request_timeout =
-                         std::chrono::milliseconds(options_.kafka.broker_timeout_ms)});
+                         std::chrono::milliseconds(options_.kafka.broker_timeout_ms),
+                     .interrupted = interrupted_});
   const base::Status opened = topic_->Open();
   if (!opened.ok()) return Fail(opened);
   const int code = what == What::kList   ? List()
@@ -433,7 +436,7 @@ constexpr char kExitCodes[] =
 }  // namespace
 
 void AddDeadLettersCommand(CommandLine& command_line, const MakeClients& make_clients,
-                           const base::Clock& clock) {
+                           const base::Clock& clock, const std::function<bool()>& interrupted) {
   CLI::App& parent =
       command_line.Add(command_line.herald(), "dead-letters",
                        "Show records that were refused; replay them or put them aside");
@@ -447,8 +450,10 @@ void AddDeadLettersCommand(CommandLine& command_line, const MakeClients& make_cl
     auto options = std::make_shared<DeadLettersOptions>();
     CLI::App& command = command_line.Add(
         parent, name, description,
-        [options, make_clients, &clock, what](Environment& environment, const CLI::App& self) {
-          return DeadLettersCommand(environment, self, *options, make_clients, clock).Run(what);
+        [options, make_clients, &clock, interrupted, what](Environment& environment,
+                                                           const CLI::App& self) {
+          return DeadLettersCommand(environment, self, *options, make_clients, clock, interrupted)
+              .Run(what);
         });
     AddBrokerOptions(command, options->kafka);
     command

@@ -64,6 +64,24 @@ void AddRunCommand(app::CommandLine& command_line) {
   configuration->AddFlags(command, *options);
 }
 
+volatile std::sig_atomic_t interrupted = 0;
+
+/// The second one ends the process.
+void NoteInterrupt(int signal_number) {
+  interrupted = 1;
+  std::signal(signal_number, SIG_DFL);
+}
+
+/// Whether SIGINT or SIGTERM came, which from the first call on end nothing by themselves.
+bool Interrupted() {
+  static const bool noted = [] {
+    std::signal(SIGINT, NoteInterrupt);
+    std::signal(SIGTERM, NoteInterrupt);
+    return true;
+  }();
+  return noted && interrupted != 0;
+}
+
 // What one thread frees another has often taken: with an arena for each, memory lies idle in all of
 // them, a sixth of all there is under load.
 constexpr int kMallocArenasMax = 4;
@@ -100,6 +118,7 @@ int main(int argc, char** argv) {
     return pipeline::NewLibrdkafkaClients(options);
   };
   app::AddResetCommand(command_line, make_clients);
-  app::AddDeadLettersCommand(command_line, make_clients, base::SystemClock::Instance());
+  app::AddDeadLettersCommand(command_line, make_clients, base::SystemClock::Instance(),
+                             Interrupted);
   return command_line.Main(argc, argv, environment);
 }

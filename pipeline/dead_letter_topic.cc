@@ -138,6 +138,7 @@ base::Status DeadLetterTopic::ReadRanges(const Ranges& ranges, bool with_headers
   const int64_t waits_max = std::max<int64_t>(1, options_.request_timeout / kPollWait);
   int64_t waits = 0;
   while (!assigned.empty()) {
+    if (producer_ != nullptr && options_.interrupted()) return base::Status::Fatal("interrupted");
     auto batch = (*reader)->Poll(kPollWait, kPollRecordsMax);
     if (!batch.ok()) return batch.status();
     if (!(*reader)->TakeOutOfRange().empty()) {

@@ -56,6 +56,8 @@ struct DeadLetterTopicOptions {
   /// Those of them of which the key decides the partition.
   std::vector<std::string> keyed_inputs;
   milliseconds request_timeout{30'000};
+  /// Asked again and again during a replay or drop; true ends it.
+  std::function<bool()> interrupted = [] { return false; };
 };
 
 /// The dead letters of one cluster: finds, replays and drops them.
@@ -90,8 +92,9 @@ class DeadLetterTopic {
   /// each transaction with how many letters it had. What was marked since Open() is left out.
   ///
   /// Errors: InvalidArgument when a topic refuses a record; Lost when another run took over, or it
-  /// is not known whether the last transaction was committed; else as Producer. What `done` has
-  /// told stays done.
+  /// is not known whether the last transaction was committed; Fatal when it was interrupted; else
+  /// as Producer. What `done` has told stays done. If brokers answer no transaction is left open:
+  /// it would hold up whoever reads what comes behind it on the same partitions.
   base::Status Replay(const DeadLetterFilter& filter, const std::function<void(size_t)>& done);
   /// The same, but only marks them.
   base::Status Drop(const DeadLetterFilter& filter, const std::function<void(size_t)>& done);

@@ -92,7 +92,7 @@ class DeadLettersCommandTest : public testing::Test {
           return std::unique_ptr<pipeline::KafkaClients>(
               std::make_unique<BorrowedClients>(*clients_));
         },
-        clock_);
+        clock_, [this] { return interrupted_; });
     Ran ran;
     ran.exit_code = command_line.Main(static_cast<int>(argv.size()), argv.data(), environment);
     ran.out = out.str();
@@ -130,6 +130,8 @@ class DeadLettersCommandTest : public testing::Test {
   void Restart() { clients_ = std::make_unique<support::FakeClients>(cluster_); }
 
   base::ManualClock clock_;
+  /// By Ctrl-C or SIGTERM.
+  bool interrupted_ = false;
   support::FakeCluster cluster_;
   std::unique_ptr<support::FakeClients> clients_ = std::make_unique<support::FakeClients>(cluster_);
 };
@@ -377,6 +379,33 @@ TEST_F(DeadLettersCommandTest, OneThatDiesHalfWayIsCompletedByTheNextAndNothingI
     EXPECT_EQ(next.out, "replayed 3 dead letters\n");
     EXPECT_THAT(cluster_.CommittedRecords("events"), SizeIs(letters)) << step;
   }
+}
+
+TEST_F(DeadLettersCommandTest, OneThatIsInterruptedLeavesNoTransactionOpen) {
+  // One of the first that are read together cannot be replayed, so that at the second look a
+  // transaction is open.
+  AddLetter(0, "x", "not-json: x", "payments");
+  constexpr size_t kLetters = 2 * pipeline::kReplayedRecordsMax + 10;
+  for (size_t i = 0; i < kLetters; ++i) AddLetter(static_cast<int64_t>(i + 1), "x");
+  std::string last;
+  clients_->SetStepHook([&](std::string_view at) {
+    if (at == "producer.commit.after") interrupted_ = true;
+    if (at == "producer.produce.after" || at == "producer.commit.after" ||
+        at == "producer.abort.after") {
+      last = at;
+    }
+  });
+  const Ran ran = Run("replay", {"--all", "--yes"});
+  EXPECT_EQ(ran.exit_code, kExitFailure);
+  EXPECT_EQ(ran.out, "replayed 500 dead letters\n");
+  EXPECT_THAT(ran.err, AllOf(HasSubstr("interrupted"), HasSubstr("the same command goes on")));
+  EXPECT_EQ(last, "producer.abort.after");
+  EXPECT_THAT(cluster_.CommittedRecords("events"), SizeIs(pipeline::kReplayedRecordsMax));
+
+  clients_->SetStepHook(nullptr);
+  interrupted_ = false;
+  EXPECT_EQ(Run("replay", {"--all", "--yes"}).out, "replayed 510 dead letters\n");
+  EXPECT_THAT(cluster_.CommittedRecords("events"), SizeIs(kLetters));
 }
 
 TEST_F(DeadLettersCommandTest, ALostAnswerIsNoReasonToReplayTwice) {
