@@ -3,6 +3,19 @@
 #include <utility>
 
 namespace app {
+namespace {
+
+/// A client's `tracestate` may be larger than its event.
+size_t BytesOf(const std::optional<std::string_view>& key,
+               const std::optional<std::string_view>& value, const pipeline::Headers& headers) {
+  size_t bytes = key.value_or("").size() + value.value_or("").size();
+  for (const auto& [name, content] : headers) {
+    bytes += name.size() + (content.has_value() ? content->size() : 0);
+  }
+  return bytes;
+}
+
+}  // namespace
 
 EventBacklog::EventBacklog(std::unique_ptr<pipeline::AsyncProducer> producer, std::string topic,
                            PositionFunction position)
@@ -15,7 +28,7 @@ void EventBacklog::Produce(std::string_view topic, base::Partition partition,
   if (topic != topic_) {
     return producer_->Produce(topic, partition, key, value, headers, std::move(delivered));
   }
-  const size_t bytes = key.value_or("").size() + value.value_or("").size();
+  const size_t bytes = BytesOf(key, value, headers);
   {
     // Counted from now on: many may be on their way at once.
     const base::MutexLock lock(shared_->mutex);

@@ -63,6 +63,18 @@ TEST_F(EventBacklogTest, IsFullFromTheMomentOfSendingUntilItIsRead) {
   EXPECT_EQ(outcomes_, std::vector<bool>{true});
 }
 
+TEST_F(EventBacklogTest, CountsKeyValueAndHeaders) {
+  const std::string third(kBacklogBytesMax / 3, 'x');
+  const auto produce = [&](const pipeline::Headers& headers) {
+    backlog_.Produce("events", kPartition, third, third, headers,
+                     [](const base::Result<base::Offset>&) {});
+    return backlog_.IsFull(kPartition);
+  };
+  EXPECT_FALSE(produce({{"gone", std::nullopt}}));
+  held_.at(0)(base::Status::Unavailable("no broker"));
+  EXPECT_TRUE(produce({{"tracestate", third}}));
+}
+
 TEST_F(EventBacklogTest, ForgetsWhatWasNotDelivered) {
   Fill();
   held_.at(0)(base::Status::Unavailable("no broker"));
