@@ -138,7 +138,10 @@ base::Status DeadLetterTopic::ReadRanges(const Ranges& ranges, bool with_headers
   const int64_t waits_max = std::max<int64_t>(1, options_.request_timeout / kPollWait);
   int64_t waits = 0;
   while (!assigned.empty()) {
-    if (producer_ != nullptr && options_.interrupted()) return base::Status::Fatal("interrupted");
+    if (producer_ != nullptr && options_.interrupted()) {
+      interrupted_ = true;
+      return base::Status::Fatal("interrupted");
+    }
     auto batch = (*reader)->Poll(kPollWait, kPollRecordsMax);
     if (!batch.ok()) return batch.status();
     if (!(*reader)->TakeOutOfRange().empty()) {
@@ -332,7 +335,12 @@ base::Status DeadLetterTopic::Handle(const DeadLetterFilter& filter, DeadLetterM
         return Commit(batch, done);
       });
   if (status.ok()) status = ForgetMarks(batch);
-  if (status.ok() && batch.records > 0) status = Commit(batch, done);
+  // Also when interrupted: what is under way is sooner done than taken back, and while the last
+  // transaction's end is being written brokers refuse to abort one that they have not seen.
+  if (batch.records > 0 && (status.ok() || interrupted_)) {
+    const base::Status committed = Commit(batch, done);
+    if (!committed.ok()) status = committed;
+  }
   return status.ok() ? status : Abort(batch, status);
 }
 
@@ -414,7 +422,9 @@ base::Status DeadLetterTopic::Abort(const Batch& batch, const base::Status& why)
   // What cannot be aborted now is by the next run, or by the brokers when its time is over.
   if (batch.records > 0) {
     const base::Status aborted = producer_->AbortTransaction(options_.request_timeout);
-    if (!aborted.ok()) return status.WithContext("and its transaction is still open");
+    if (!aborted.ok()) {
+      return status.WithContext("its transaction may still be open (" + aborted.message() + ")");
+    }
   }
   return status;
 }

@@ -56,7 +56,8 @@ struct DeadLetterTopicOptions {
   /// Those of them of which the key decides the partition.
   std::vector<std::string> keyed_inputs;
   milliseconds request_timeout{30'000};
-  /// Asked again and again during a replay or drop; true ends it.
+  /// Asked again and again during a replay or drop; true ends it behind the transaction that is
+  /// under way.
   std::function<bool()> interrupted = [] { return false; };
 };
 
@@ -137,6 +138,7 @@ class DeadLetterTopic {
   /// Keys of marks whose letters are gone.
   std::vector<std::string> stale_marks_;
   std::unique_ptr<Producer> producer_;
+  bool interrupted_ = false;
 };
 
 }  // namespace pipeline
