@@ -140,7 +140,10 @@ base::Result<rdkafka::Event> LibrdkafkaAdmin::Await(rd_kafka_queue_t* queue, mil
     const char* detail = rd_kafka_event_error_string(event.get());
     return detail == nullptr ? status : status.WithContext(detail);
   }
-  shared_->outage.Reached();
+  // Of what goes to many brokers each part has an error of its own: there the caller says.
+  if (rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_LISTOFFSETS_RESULT) {
+    shared_->outage.Reached();
+  }
   return event;
 }
 
@@ -434,8 +437,18 @@ base::Result<Positions> LibrdkafkaAdmin::AskOffsets(rd_kafka_topic_partition_lis
     if (element.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
       return rdkafka::RequestStatus(element.err, "listing offsets of " + partition.ToString());
     }
+    // So says librdkafka 2.8.0, without an error, of a partition whose leader did not answer. Taken
+    // for an offset, a changelog would end before it began: there would be nothing to restore.
+    if (element.offset == RD_KAFKA_OFFSET_INVALID) {
+      return base::Status::Unavailable("listing offsets of " + partition.ToString() +
+                                       ": its leader did not answer");
+    }
     offsets.emplace(partition, base::Offset{element.offset});
   }
+  if (offsets.size() != static_cast<size_t>(list->cnt)) {
+    return base::Status::Unavailable(what + ": not all were answered");
+  }
+  shared_->outage.Reached();
   return offsets;
 }
 

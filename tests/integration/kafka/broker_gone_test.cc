@@ -4,6 +4,7 @@
 #include <chrono>
 #include <future>
 #include <string>
+#include <vector>
 
 #include "pipeline/embedded_broker.h"
 #include "pipeline/librdkafka_client.h"
@@ -138,6 +139,22 @@ TEST_F(BrokerGoneTest, ASenderIsToldWithinTheDeliveryTimeout) {
   ASSERT_FALSE(gone.ok());
   EXPECT_EQ(gone.status().code(), base::StatusCode::kUnavailable) << gone.status().ToString();
   EXPECT_LT(steady_clock::now() - start, kTooLong);
+}
+
+TEST_F(BrokerGoneTest, AnOffsetThatNobodyToldIsNoneAndNoSignThatItIsBack) {
+  const std::vector<TopicPartition> partitions = {{"events", Partition{0}}};
+  const auto ask = [&] {
+    return clients_->admin().ListOffsets(partitions, OffsetSpec::kLatest,
+                                         Isolation::kReadCommitted, milliseconds(300));
+  };
+  ASSERT_TRUE(ask().ok());
+  testing::internal::CaptureStderr();
+  broker_.reset();
+  // That nobody is there any more is heard in the first time, and told in the second.
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(ask().status().code(), base::StatusCode::kUnavailable);
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, testing::HasSubstr("no Kafka broker can be reached"));
+  EXPECT_THAT(log, testing::Not(testing::HasSubstr("can be reached again")));
 }
 
 TEST_F(BrokerGoneTest, SendersThatStillWaitAreToldWhenTheProducerIsDestroyed) {
