@@ -167,19 +167,24 @@ base::Result<std::map<std::string, TopicDescription>> LibrdkafkaAdmin::DescribeT
   base::Result<Topics> topics = Describe(names, std::min(timeout, kControllerWait));
   if (!topics.ok() && topics.status().code() == base::StatusCode::kUnavailable) {
     // The request goes to the controller, and librdkafka may go on believing in one that is dead for
-    // as long as its metadata lasts. Whatever broker answers this tells it who is the controller now.
-    const rd_kafka_metadata_t* metadata = nullptr;
-    const int wait_ms = std::min(deadline.remaining_ms(), kMetadataWaitMs);
-    if (rd_kafka_metadata(handle_.get(), /*all_topics=*/1, nullptr, &metadata, wait_ms) ==
-        RD_KAFKA_RESP_ERR_NO_ERROR) {
-      rd_kafka_metadata_destroy(metadata);
-    }
+    // as long as its metadata lasts.
+    RefreshMetadata(deadline);
     topics = Describe(names, deadline.remaining());
   }
   if (topics.ok() && !topics->empty()) {
     RETURN_IF_ERROR(AddConfigs(&topics.value(), deadline.remaining()));
   }
   return topics;
+}
+
+/// Whatever broker answers tells who is the controller now, and who leads which partition.
+void LibrdkafkaAdmin::RefreshMetadata(const Deadline& deadline) {
+  const rd_kafka_metadata_t* metadata = nullptr;
+  const int wait_ms = std::min(deadline.remaining_ms(), kMetadataWaitMs);
+  if (rd_kafka_metadata(handle_.get(), /*all_topics=*/1, nullptr, &metadata, wait_ms) ==
+      RD_KAFKA_RESP_ERR_NO_ERROR) {
+    rd_kafka_metadata_destroy(metadata);
+  }
 }
 
 base::Result<LibrdkafkaAdmin::Topics> LibrdkafkaAdmin::Describe(std::span<const std::string> names,
@@ -411,8 +416,24 @@ base::Result<Positions> LibrdkafkaAdmin::ListOffsetsAt(
 
 base::Result<Positions> LibrdkafkaAdmin::AskOffsets(rd_kafka_topic_partition_list_t* list,
                                                     Isolation isolation, milliseconds timeout) {
+  if (list->cnt == 0) return Positions();
+  const Deadline deadline(timeout);
+  base::Result<Positions> offsets = AskOffsetsOnce(list, isolation, timeout);
+  if (offsets.ok() || offsets.status().code() != base::StatusCode::kUnavailable ||
+      deadline.passed()) {
+    return offsets;
+  }
+  // librdkafka may have kept from an outage that a partition has no leader, and then says so at once
+  // for as long as its metadata lasts.
+  RefreshMetadata(deadline);
+  return deadline.passed() ? std::move(offsets)
+                           : AskOffsetsOnce(list, isolation, deadline.remaining());
+}
+
+base::Result<Positions> LibrdkafkaAdmin::AskOffsetsOnce(rd_kafka_topic_partition_list_t* list,
+                                                        Isolation isolation,
+                                                        milliseconds timeout) {
   Positions offsets;
-  if (list->cnt == 0) return offsets;
   const rdkafka::Queue queue(rd_kafka_queue_new(handle_.get()));
   const rdkafka::AdminOptions options =
       NewOptions(handle_.get(), RD_KAFKA_ADMIN_OP_LISTOFFSETS, timeout);

@@ -37,6 +37,7 @@ class LibrdkafkaAdmin : public Admin {
   static void OnError(rd_kafka_t* handle, int error, const char* reason, void* opaque);
 
   using Topics = std::map<std::string, TopicDescription>;
+  void RefreshMetadata(const rdkafka::Deadline& deadline);
   base::Result<Topics> Describe(std::span<const std::string> names, milliseconds timeout);
   base::Result<Topics> DescribeByMetadata(std::span<const std::string> names, milliseconds timeout);
   base::Status AddConfigs(Topics* topics, milliseconds timeout);
@@ -44,6 +45,8 @@ class LibrdkafkaAdmin : public Admin {
   base::Status WaitForTopics(std::span<const NewTopic> topics, milliseconds timeout);
   base::Result<rdkafka::Handle> NewGroupHandle(const std::string& group, Isolation isolation);
   base::Status WaitUntilGone(std::span<const std::string> names, milliseconds timeout);
+  base::Result<Positions> AskOffsetsOnce(rd_kafka_topic_partition_list_t* list,
+                                         Isolation isolation, milliseconds timeout);
   base::Result<Positions> AskOffsets(rd_kafka_topic_partition_list_t* list, Isolation isolation,
                                      milliseconds timeout);
   base::Result<rdkafka::Event> Await(rd_kafka_queue_t* queue, milliseconds timeout,
