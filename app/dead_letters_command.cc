@@ -10,6 +10,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -141,6 +142,8 @@ class DeadLettersCommand {
     /// Name and why, up to kNamedMax of those that cannot be replayed.
     std::vector<std::pair<std::string, std::string>> refused;
     size_t refused_count = 0;
+    /// Those that were named and are not there.
+    std::vector<std::string> missing;
   };
 
   std::string CheckOptions(What what);
@@ -149,6 +152,7 @@ class DeadLettersCommand {
   int List();
   int Show();
   int Handle(What what);
+  base::Status FindMissing(Plan& plan);
   base::Result<Plan> MakePlan(What what);
   void PrintPlan(What what, const Plan& plan) const;
   void PrintRefused(const Plan& plan) const;
@@ -340,8 +344,27 @@ int DeadLettersCommand::Show() {
   return Fail(base::Status::InvalidArgument("there is no dead letter " + options_.letters.front()));
 }
 
+base::Status DeadLettersCommand::FindMissing(Plan& plan) {
+  if (filter_.letters.empty()) return base::Status::Ok();
+  pipeline::DeadLetterFilter named;
+  named.letters = filter_.letters;
+  named.marked = true;
+  std::set<std::pair<base::Partition, base::Offset>> there;
+  RETURN_IF_ERROR(topic_->Scan(
+      named, [&](const DeadLetter& letter, const pipeline::Headers&, DeadLetterMark) {
+        there.emplace(letter.partition, letter.offset);
+        return base::Status::Ok();
+      }));
+  for (const auto& [partition, offset] : filter_.letters) {
+    if (there.contains({partition, offset})) continue;
+    plan.missing.push_back(std::to_string(partition.value) + "/" + std::to_string(offset.value));
+  }
+  return base::Status::Ok();
+}
+
 base::Result<DeadLettersCommand::Plan> DeadLettersCommand::MakePlan(What what) {
   Plan plan;
+  RETURN_IF_ERROR(FindMissing(plan));
   const base::Status status = topic_->Scan(
       filter_, [&](const DeadLetter& letter, const pipeline::Headers&, DeadLetterMark) {
         const std::string refused =
@@ -372,6 +395,9 @@ void DeadLettersCommand::PrintPlan(What what, const Plan& plan) const {
 }
 
 void DeadLettersCommand::PrintRefused(const Plan& plan) const {
+  for (const std::string& name : plan.missing) {
+    console_.err << "there is no dead letter " << name << '\n';
+  }
   for (const auto& [name, why] : plan.refused) {
     console_.err << name << " cannot be replayed: " << SafeText(why) << '\n';
   }
@@ -384,9 +410,15 @@ int DeadLettersCommand::Handle(What what) {
   auto plan = MakePlan(what);
   if (!plan.ok()) return Fail(plan.status());
   PrintRefused(*plan);
-  const int code = plan->refused_count > 0 ? kExitRefused : kExitDone;
-  if (options_.dry_run || plan->letters == 0) {
+  const int code =
+      plan->refused_count > 0 || !plan->missing.empty() ? kExitRefused : kExitDone;
+  if (options_.dry_run) {
     PrintPlan(what, *plan);
+    return code;
+  }
+  const char* const did = what == What::kReplay ? "replayed " : "dropped ";
+  if (plan->letters == 0) {
+    console_.out << did << "0 dead letters\n";
     return code;
   }
   if (!options_.yes) {
@@ -400,7 +432,7 @@ int DeadLettersCommand::Handle(What what) {
   const auto count = [&](size_t letters) { done += letters; };
   const base::Status status = what == What::kReplay ? topic_->Replay(filter_, count)
                                                     : topic_->Drop(filter_, count);
-  console_.out << (what == What::kReplay ? "replayed " : "dropped ") << done << " dead letters\n";
+  console_.out << did << done << " dead letters\n";
   if (status.ok()) return code;
   const int failed = Fail(status);
   console_.err << "Each is handled once: the same command goes on where this one stopped.\n";

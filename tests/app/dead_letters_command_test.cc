@@ -258,9 +258,17 @@ TEST_F(DeadLettersCommandTest, WhatWasReplayedOrDroppedIsNotListedNorReplayedAga
   EXPECT_THAT(Run("show", {"1/1"}).out, HasSubstr("handled    dropped\n"));
   const Ran again = Run("replay", {"1/0", "1/1", "--yes"});
   EXPECT_EQ(again.exit_code, kExitDone) << again.err;
-  EXPECT_EQ(again.out, "would replay 0 dead letters\n");
+  EXPECT_EQ(again.out, "replayed 0 dead letters\n");
   EXPECT_EQ(Run("replay", {"--all", "--yes"}).out, "replayed 1 dead letters\n");
   EXPECT_THAT(cluster_.CommittedRecords("events"), SizeIs(2));
+}
+
+TEST_F(DeadLettersCommandTest, SaysWhichOfThoseNamedIsNotThereAndDoesTheRest) {
+  AddLetter(0, "x");
+  const Ran ran = Run("drop", {"1/0", "0/18", "--yes"});
+  EXPECT_EQ(ran.exit_code, kExitRefused);
+  EXPECT_EQ(ran.out, "dropped 1 dead letters\n");
+  EXPECT_EQ(ran.err, "there is no dead letter 0/18\n");
 }
 
 TEST_F(DeadLettersCommandTest, RefusesByNameWhatItCannotReplayAndDoesTheRest) {

@@ -122,7 +122,7 @@ class WrongRecords(WithHerald):
         self.assertEqual(listed("--reason", "unknown-type"), [(name, None)])
         self.assertEqual(self.dead_letters_command("show", name, "--raw"), line)
         self.assertIn(b"would replay 1 ", self.dead_letters_command("replay", name, "--dry-run"))
-        for said in (b"replayed 1 dead letters\n", b"would replay 0 dead letters\n"):
+        for said in (b"replayed 1 dead letters\n", b"replayed 0 dead letters\n"):
             self.assertEqual(self.dead_letters_command("replay", name, "--yes"), said)
         self.settle(self.someone())
         self.assertEqual(listed("--handled"), [(name, "replayed")])
