@@ -389,7 +389,8 @@ base::Status StreamThread::ProcessRecord(Task& task, Task::Input& input, const R
       }
       if (name != kOriginHeader || !value.has_value()) continue;
       const auto result = std::from_chars(value->data(), value->data() + value->size(), parsed);
-      if (result.ec == std::errc()) origin = parsed;
+      // Anybody may have written it: no time before 1970 makes a latency.
+      if (result.ec == std::errc() && parsed >= 0) origin = parsed;
     }
   } else {
     // Here nobody's place is changed: a decoder that needs it asks, and most events have id and time.

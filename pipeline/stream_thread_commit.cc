@@ -1,5 +1,6 @@
 // The commit of a stream thread, and the argument why a crash between any two of its steps is safe.
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -188,7 +189,9 @@ base::Status StreamThread::CommitRows() {
   }
   const int64_t now_ms = shared_.clock.NowMs();
   for (const int64_t origin_ms : origin_times_ms_) {
-    metrics_.latency_seconds.Observe(static_cast<double>(now_ms - origin_ms) / 1000.0);
+    // One of a clock that is ahead of ours took no time that we know of.
+    const int64_t taken_ms = std::max(now_ms - origin_ms, int64_t{0});
+    metrics_.latency_seconds.Observe(static_cast<double>(taken_ms) / 1000.0);
   }
   origin_times_ms_.clear();
   std::erase_if(refused_inputs_, [this](const auto& entry) {

@@ -530,6 +530,20 @@ TEST_F(AtLeastOnce, LeadsToTheSameInboxes) {
   EXPECT_EQ(driver_.Rows(kInboxStore), rows);
 }
 
+TEST_F(NotificationTopology, TakesNoLatencyFromATimeThatCannotBe) {
+  TopologyTestDriver::Input input;
+  Pipe({{"type", "follow"}, {"actor", "2"}, {"target", "1"}});
+  const StoredRecord written = driver_.ReadOutput("notifications").back();
+  input.key = written.key;
+  input.value = written.value;
+  for (const char* origin : {"-9223372036854775807", "9223372036854775807"}) {
+    input.headers = {{"herald-origin-ms", origin}};
+    driver_.PipeInput("notifications", input);
+  }
+  EXPECT_THAT(driver_.engine().metrics().Serialize(),
+              testing::HasSubstr("herald_end_to_end_latency_seconds_sum 0\n"));
+}
+
 TEST(Heartbeats, GoTheWholeWayBesideTheInboxes) {
   Topics topics;
   topics.AddHeartbeats("", "app");
