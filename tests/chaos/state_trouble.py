@@ -14,6 +14,10 @@ from herald_process import HeraldFailed
 FLIPS = 20
 STAY_S = 2.0
 READY_WITHIN_S = 60
+# Rows go into table files when they fill the memory for writes, which is half of this.
+MEMORY_MIB = 16
+EVENTS_A_CASE = 5_000
+TABLE_FILES_WITHIN_S = 60
 
 
 def files(root, pattern):
@@ -58,6 +62,14 @@ def to_files(pattern, harm, choose=None):
         return harmed
 
     return do
+
+
+def wait_for_table_files(root):
+    end = time.monotonic() + TABLE_FILES_WITHIN_S
+    while not any(files(task, "*.sst") for task in each_task(root)):
+        if time.monotonic() > end:
+            raise AssertionError(f"no table file within {TABLE_FILES_WITHIN_S} s")
+        time.sleep(0.1)
 
 
 def delete_all(_, root):
@@ -133,17 +145,20 @@ def come_back(scene, load, herald, case):
 
 def play(scene):
     names = [name for name in CASES if not scene.args.case or scene.args.case in name]
-    load = scene.load(events=1_500 * len(names) + 3_000, users=800, seconds=25.0 * len(names) + 10)
-    herald = scene.herald(load)
+    load = scene.load(
+        events=EVENTS_A_CASE * len(names) + 3_000, users=800, seconds=25.0 * len(names) + 10
+    )
+    herald = scene.herald(load, "herald", "--memory-mib", MEMORY_MIB)
     herald.start()
     scene.watch(load, herald)
     load.start()
     load.wait_fed(min(0.4, 6.0 / load.seconds))
     refused = []
     for number, name in enumerate(names):
-        # A database that was opened before has table files and not only a log.
         scene.restart(load, herald, herald.kill9)
         time.sleep(STAY_S)
+        if "table file" in name:
+            wait_for_table_files(herald.state_dir)
         if number % 2:
             herald.kill9()
         else:
