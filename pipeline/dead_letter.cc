@@ -28,7 +28,9 @@ std::string_view ReasonCode(std::string_view message) {
   if (colon == std::string_view::npos || colon == 0 || colon > kCodeBytesMax) return "other";
   const std::string_view code = message.substr(0, colon);
   for (const char c : code) {
-    if ((c < 'a' || c > 'z') && c != '-' && c != '_') return "other";
+    const bool letter = c >= 'a' && c <= 'z';
+    const bool digit = c >= '0' && c <= '9';
+    if (!letter && !digit && c != '-' && c != '_') return "other";
   }
   return code;
 }

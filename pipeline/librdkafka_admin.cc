@@ -12,8 +12,8 @@ namespace {
 
 using rdkafka::Deadline;
 
-// A first try may be at a controller that is dead.
-constexpr milliseconds kControllerWait{1500};
+// A first try may be at a broker that is dead.
+constexpr milliseconds kFirstWait{1500};
 constexpr int kMetadataWaitMs = 1500;
 constexpr size_t kReasonBytesMax = 512;
 /// A request's own time-out fires first, so that its reason is told; this is the reserve.
@@ -164,7 +164,7 @@ base::Result<std::map<std::string, TopicDescription>> LibrdkafkaAdmin::DescribeT
   const Deadline deadline(timeout);
   if (names.empty()) return Topics();
   if (shared_->options.embedded_broker != nullptr) return DescribeByMetadata(names, timeout);
-  base::Result<Topics> topics = Describe(names, std::min(timeout, kControllerWait));
+  base::Result<Topics> topics = Describe(names, std::min(timeout, kFirstWait));
   if (!topics.ok() && topics.status().code() == base::StatusCode::kUnavailable) {
     // The request goes to the controller, and librdkafka may go on believing in one that is dead for
     // as long as its metadata lasts.
@@ -418,13 +418,14 @@ base::Result<Positions> LibrdkafkaAdmin::AskOffsets(rd_kafka_topic_partition_lis
                                                     Isolation isolation, milliseconds timeout) {
   if (list->cnt == 0) return Positions();
   const Deadline deadline(timeout);
-  base::Result<Positions> offsets = AskOffsetsOnce(list, isolation, timeout);
+  base::Result<Positions> offsets =
+      AskOffsetsOnce(list, isolation, std::min(timeout, kFirstWait));
   if (offsets.ok() || offsets.status().code() != base::StatusCode::kUnavailable ||
       deadline.passed()) {
     return offsets;
   }
-  // librdkafka may have kept from an outage that a partition has no leader, and then says so at once
-  // for as long as its metadata lasts.
+  // librdkafka may go on asking a leader that is dead, or have kept from an outage that there is
+  // none, for as long as its metadata lasts.
   RefreshMetadata(deadline);
   return deadline.passed() ? std::move(offsets)
                            : AskOffsetsOnce(list, isolation, deadline.remaining());

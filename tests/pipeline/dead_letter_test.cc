@@ -17,6 +17,7 @@ TEST(ReasonCode, IsTheWordBeforeTheColon) {
 }
 
 TEST(ReasonCode, IsOtherForTextThatMustNotBecomeALabel) {
+  EXPECT_EQ(ReasonCode("invalid-utf8: the value"), "invalid-utf8");
   EXPECT_EQ(ReasonCode("no colon"), "other");
   EXPECT_EQ(ReasonCode("User 17: unknown"), "other");
   EXPECT_EQ(ReasonCode(": empty"), "other");
